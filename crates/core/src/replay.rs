@@ -1,0 +1,57 @@
+//! What a replay store remembers and what it may answer (RFC 9449 section 11.1, RFC 7523 section 3 for
+//! assertions). The store itself lives in `bindery-store`; here are only the values, so that checks can
+//! be made and judged without it. Nothing here decides whether a proof is good: an entry is made last,
+//! from what has been verified, so that nothing unproven fills a store.
+
+use crate::time::UnixTime;
+
+/// What kind of single-use thing an entry stands for; kinds never collide (CVE-2026-4282's class).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ReplayKind {
+    /// A DPoP proof, by key thumbprint, target URI and `jti`.
+    DpopProof,
+    /// A client assertion, by client and `jti`.
+    ClientAssertion,
+}
+
+impl ReplayKind {
+    /// A stable one-byte name for keys in shared stores.
+    #[must_use]
+    pub const fn tag(self) -> u8 {
+        match self {
+            Self::DpopProof => 1,
+            Self::ClientAssertion => 2,
+        }
+    }
+}
+
+/// One single-use thing. Two entries are the same when kind, owner, target and identifier are, so one
+/// party's identifiers never block another's, and a stranger cannot burn them (DPOP-11.1-07).
+#[derive(Clone, Copy, Debug)]
+pub struct ReplayEntry<'a> {
+    /// The kind of thing.
+    pub kind: ReplayKind,
+    /// Who made it: the raw key thumbprint, or the client identifier.
+    pub owner: &'a [u8],
+    /// What it was made for: the two parts of the target URI (base, path), or empty.
+    pub target: (&'a str, &'a str),
+    /// Its `jti`.
+    pub identifier: &'a str,
+    /// The last second at which it could be accepted. A store must remember the entry through this second.
+    pub expires_at: UnixTime,
+}
+
+/// What the store says of an entry. Only `Inserted` lets a request pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum ReplayOutcome {
+    /// New, and now remembered.
+    Inserted,
+    /// Seen before, or not to be told apart from one seen before.
+    Duplicate,
+    /// Not remembered, because the configured bound is reached and every entry is still live.
+    Full,
+    /// The store could not be asked.
+    Unavailable,
+}
