@@ -2,3 +2,5 @@
 //! `tls_client_auth`, and the header formats in which proxies forward certificates.
 
 pub mod certificate;
+pub mod header;
+pub mod subject;
