@@ -1,1 +1,19 @@
-//! store
+//! What Bindery must remember: the replay store (RFC 9449 section 11.1) and the authorization server's
+//! records. Two traits, their backends, and one contract suite that every backend passes.
+//!
+//! A store never decides policy and never sees a token: secrets arrive hashed or sealed. It answers
+//! atomically, it fails closed, and what it has answered it does not forget before its time.
+
+pub mod authorization;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+mod error;
+pub mod memory;
+pub mod record;
+mod replay;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+pub use authorization::AuthorizationStore;
+pub use error::StoreError;
+pub use replay::ReplayStore;
