@@ -16,9 +16,12 @@ extern crate alloc;
 extern crate std;
 
 pub mod crypto;
+pub mod dpop;
 pub mod encoding;
 pub mod jose;
 pub mod mtls;
+pub mod rejection;
 pub mod replay;
+pub mod resource;
 pub mod time;
 pub mod token;

@@ -2,5 +2,6 @@
 //! `tls_client_auth`, and the header formats in which proxies forward certificates.
 
 pub mod certificate;
+pub mod confirm;
 pub mod header;
 pub mod subject;

@@ -1,0 +1,6 @@
+//! DPoP proofs (RFC 9449): building, the twelve checks, comparison of target URIs, and stateless nonces.
+
+pub mod nonce;
+pub mod proof;
+pub mod proof_builder;
+pub mod target;

@@ -1,0 +1,148 @@
+//! Reading the members of a client registration by type, and noticing those that nobody read. Types are
+//! exact: a boolean in quotes is not a boolean (DPOP-5.2-01).
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde_json::{Map, Value};
+
+use super::client_metadata::{ClientMetadataInvalid, invalid};
+use crate::time::UnixTime;
+
+/// The longest text member, in bytes.
+const MAXIMUM_TEXT: usize = 4096;
+/// The longest list member.
+const MAXIMUM_LIST: usize = 100;
+
+pub(super) struct Reader<'m> {
+    members: &'m Map<String, Value>,
+    read: Vec<&'static str>,
+}
+
+impl<'m> Reader<'m> {
+    pub(super) const fn new(members: &'m Map<String, Value>) -> Self {
+        Self { members, read: Vec::new() }
+    }
+
+    pub(super) fn value(&mut self, name: &'static str) -> Option<&'m Value> {
+        self.read.push(name);
+        self.members.get(name)
+    }
+
+    pub(super) fn text(&mut self, name: &'static str) -> Result<Option<&'m str>, ClientMetadataInvalid> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::String(text)) if text.len() <= MAXIMUM_TEXT => Ok(Some(text)),
+            Some(_) => Err(invalid(name, "it is not a text of at most 4096 bytes", "write it in quotes")),
+        }
+    }
+
+    pub(super) fn texts(&mut self, name: &'static str) -> Result<Option<Vec<String>>, ClientMetadataInvalid> {
+        let wrong = || invalid(name, "it is not a list of at most 100 texts", "write it like [\"a\", \"b\"]");
+        let Some(value) = self.value(name) else { return Ok(None) };
+        let values = value.as_array().filter(|values| values.len() <= MAXIMUM_LIST).ok_or_else(wrong)?;
+        let text = |value: &Value| {
+            let text = value.as_str().filter(|text| !text.is_empty() && text.len() <= MAXIMUM_TEXT);
+            text.map(Into::into).ok_or_else(wrong)
+        };
+        values.iter().map(text).collect::<Result<_, _>>().map(Some)
+    }
+
+    pub(super) fn boolean(&mut self, name: &'static str) -> Result<Option<bool>, ClientMetadataInvalid> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::Bool(value)) => Ok(Some(*value)),
+            Some(_) => Err(invalid(name, "it is neither true nor false", "write it without quotes")),
+        }
+    }
+
+    pub(super) fn one_of(
+        &mut self,
+        name: &'static str,
+        words: &[&str],
+    ) -> Result<Option<&'m str>, ClientMetadataInvalid> {
+        match self.text(name)? {
+            Some(word) if !words.contains(&word) => {
+                Err(invalid(name, format!("{word:?} is not a value of it"), format!("choose among {words:?}")))
+            }
+            word => Ok(word),
+        }
+    }
+
+    /// A day, whose first second in UTC is meant, or a NumericDate.
+    pub(super) fn date(&mut self, name: &'static str) -> Result<Option<UnixTime>, ClientMetadataInvalid> {
+        let wrong = || {
+            invalid(name, "it is neither a day nor a number of seconds", "write it in quotes, \"2027-03-31\"")
+        };
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => parse_day(text).map(Some).ok_or_else(wrong),
+            Some(value) => {
+                value.as_i64().map(UnixTime::from_seconds).map(Some).ok_or_else(wrong)
+            }
+        }
+    }
+
+    pub(super) fn require_nothing_left(&self) -> Result<(), ClientMetadataInvalid> {
+        match self.members.keys().find(|name| !self.read.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(name) => Err(invalid(
+                name,
+                "it is not a member of a client registration that we act on",
+                "correct its spelling or remove it",
+            )),
+        }
+    }
+}
+
+/// The first second of the day `YYYY-MM-DD` in UTC (RFC 3339 full-date).
+fn parse_day(text: &str) -> Option<UnixTime> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
+        return None;
+    }
+    let number = |range: core::ops::Range<usize>| -> Option<i64> {
+        let digits = text.get(range)?;
+        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+    };
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let length = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 if leap => 29,
+        2 => 28,
+        _ => return None,
+    };
+    if !(1..=length).contains(&day) {
+        return None;
+    }
+    // Days since 1970-01-01 in the proleptic Gregorian calendar, with years that start in March.
+    let shifted = if month <= 2 { year - 1 } else { year };
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days = 365 * shifted + shifted.div_euclid(4) - shifted.div_euclid(100) + shifted.div_euclid(400)
+        + day_of_year
+        - 719_468;
+    Some(UnixTime::from_seconds(days * 86_400))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_counted_right_and_impossible_ones_refused() {
+        for (text, seconds) in [
+            ("1970-01-01", 0),
+            ("2000-02-29", 951_782_400),
+            ("2026-12-31", 1_798_675_200),
+            ("1969-12-31", -86_400),
+        ] {
+            assert_eq!(parse_day(text), Some(UnixTime::from_seconds(seconds)), "{text}");
+        }
+        for text in ["2026-02-29", "2026-13-01", "2026-00-10", "2026-1-1", "2026-04-31", "+026-01-01", ""] {
+            assert_eq!(parse_day(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,475 @@
+//! A client's registration (RFC 7591 section 2, RFC 8705 sections 2.1.2 and 3.4, RFC 9449 section 5.2) as the
+//! members that we act on, checked as a whole: what contradicts itself is refused, never guessed. Every
+//! refusal names the member, the rule and the remedy, because the reader is the one who can mend it.
+
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde_json::{Map, Value};
+
+use super::client_members::Reader;
+use super::scope::Scope;
+use super::sender_constraint::{BearerException, SenderConstraint};
+use crate::client_auth::ClientAuthMethod;
+use crate::client_auth::registered_certificate::confirm_certificate_key;
+use crate::crypto::Sha256Digest;
+use crate::encoding::base64url;
+use crate::jose::algorithm::{AlgorithmSet, SignatureAlgorithm};
+use crate::jose::jwk::{JwkInvalid, JwkSet};
+use crate::mtls::subject::SubjectRule;
+
+/// A client's registration whose rules hold.
+#[derive(Clone, Debug)]
+pub struct ClientMetadata {
+    /// `client_id`.
+    pub client_id: String,
+    /// `client_name`, for people.
+    pub client_name: Option<String>,
+    /// `token_endpoint_auth_method`: the one method that the client may use, at every endpoint (MTLS-2-05).
+    pub authentication: ClientAuthMethod,
+    /// `grant_types`.
+    pub grant_types: Vec<String>,
+    /// `scope`: all that the client may ask for.
+    pub scope: Scope,
+    /// `audiences`: the resource servers for which it may have tokens; the first is the default.
+    pub audiences: Vec<String>,
+    /// `introspection_audiences`: the resource servers as which it may introspect.
+    pub introspection_audiences: Vec<String>,
+    /// `jwks` or `jwks_uri`.
+    pub keys: ClientKeys,
+    /// `token_endpoint_auth_signing_alg`, or everything that the server accepts.
+    pub assertion_algorithms: Option<SignatureAlgorithm>,
+    /// The one `tls_client_auth_*` member.
+    pub tls_subject: Option<SubjectRule>,
+    /// `trust_anchors`: the name of the anchor set that its certificates must chain to (MTLS-7.4-02).
+    pub trust_anchors: Option<String>,
+    /// `client_secret_sha256`: the digest of a random secret of at least 256 bits.
+    pub secret_digest: Option<Sha256Digest>,
+    /// Which key its tokens are bound to.
+    pub sender_constraint: SenderConstraint,
+    /// `access_token_format`.
+    pub access_token_format: AccessTokenFormat,
+    /// `refresh_token_rotation`.
+    pub refresh_token_rotation: bool,
+    /// `unbound_refresh`.
+    pub unbound_refresh: UnboundRefresh,
+}
+
+/// Where a client's public keys are.
+#[derive(Clone, Debug)]
+pub enum ClientKeys {
+    /// It has none.
+    None,
+    /// `jwks`.
+    Inline(JwkSet),
+    /// `jwks_uri`, https.
+    Uri(String),
+}
+
+/// The form of a client's access tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessTokenFormat {
+    /// RFC 9068.
+    Jwt,
+    /// A random reference, understood by introspection alone.
+    Opaque,
+}
+
+/// What becomes of a public client's refresh token that was issued without a key (DPOP-5-12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnboundRefresh {
+    /// It is refused.
+    Reject,
+    /// The first key that is proven with it becomes its key.
+    BindFirstProof,
+}
+
+/// A registration that can't be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientMetadataInvalid {
+    /// The member at fault.
+    pub member: String,
+    /// The rule that it breaks.
+    pub rule: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl fmt::Display for ClientMetadataInvalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}; {}", self.member, self.rule, self.remedy)
+    }
+}
+
+impl core::error::Error for ClientMetadataInvalid {}
+
+pub(super) fn invalid(
+    member: &str,
+    rule: impl Into<String>,
+    remedy: impl Into<String>,
+) -> ClientMetadataInvalid {
+    ClientMetadataInvalid { member: member.into(), rule: rule.into(), remedy: remedy.into() }
+}
+
+impl ClientMetadata {
+    /// Reads a registration; `grants` are the grant types that the server offers. A member that we don't
+    /// act on is refused here, so that a misspelt one is never taken for said.
+    ///
+    /// # Errors
+    /// [`ClientMetadataInvalid`] for the first rule that is broken.
+    pub fn parse(members: &Map<String, Value>, grants: &[&str]) -> Result<Self, ClientMetadataInvalid> {
+        let mut reader = Reader::new(members);
+        let authentication = authentication(&mut reader)?;
+        let client = Self {
+            client_id: client_id(&mut reader)?,
+            client_name: reader.text("client_name")?.map(Into::into),
+            authentication,
+            grant_types: grant_types(&mut reader, grants)?,
+            scope: scope(&mut reader)?,
+            audiences: reader.texts("audiences")?.unwrap_or_default(),
+            introspection_audiences: reader.texts("introspection_audiences")?.unwrap_or_default(),
+            keys: keys(&mut reader)?,
+            assertion_algorithms: assertion_algorithm(&mut reader)?,
+            tls_subject: tls_subject(&mut reader)?,
+            trust_anchors: reader.text("trust_anchors")?.map(Into::into),
+            secret_digest: secret_digest(&mut reader)?,
+            sender_constraint: sender_constraint(&mut reader)?,
+            access_token_format: match reader.one_of("access_token_format", &["jwt", "opaque"])? {
+                Some("opaque") => AccessTokenFormat::Opaque,
+                _ => AccessTokenFormat::Jwt,
+            },
+            refresh_token_rotation: false,
+            unbound_refresh: match reader.one_of("unbound_refresh", &["reject", "bind_first_proof"])? {
+                Some("bind_first_proof") => UnboundRefresh::BindFirstProof,
+                _ => UnboundRefresh::Reject,
+            },
+        };
+        let rotation = reader.boolean("refresh_token_rotation")?;
+        reader.require_nothing_left()?;
+        client.require_credentials()?;
+        client.require_grants_fit()?;
+        client.with_rotation(rotation)
+    }
+
+    /// Whether the client authenticates at all (RFC 6749 section 2.1).
+    #[must_use]
+    pub const fn is_public(&self) -> bool {
+        matches!(self.authentication, ClientAuthMethod::None)
+    }
+
+    /// The algorithms that its assertions may use: its own one, or the server's, never more than those.
+    #[must_use]
+    pub fn assertion_algorithms(&self, server: AlgorithmSet) -> AlgorithmSet {
+        match self.assertion_algorithms {
+            Some(one) if server.contains(one) => AlgorithmSet::of(&[one]),
+            Some(_) => AlgorithmSet::of(&[]),
+            None => server,
+        }
+    }
+
+    /// Each method has exactly the credentials that it checks (RFC 8705 sections 2.1.2 and 2.2.2).
+    fn require_credentials(&self) -> Result<(), ClientMetadataInvalid> {
+        let method = self.authentication;
+        let wants_keys =
+            matches!(method, ClientAuthMethod::PrivateKeyJwt | ClientAuthMethod::SelfSignedTlsClientAuth);
+        match (&self.keys, wants_keys) {
+            (ClientKeys::None, true) => {
+                return Err(invalid(
+                    "jwks",
+                    format!("{method} verifies with the client's registered public keys, and there are none"),
+                    "register `jwks` or `jwks_uri`",
+                ));
+            }
+            (ClientKeys::Inline(set), true) => self.require_fitting_key(set)?,
+            _ => {}
+        }
+        let pki = method == ClientAuthMethod::TlsClientAuth;
+        if pki && self.tls_subject.is_none() {
+            return Err(invalid(
+                "tls_client_auth_subject_dn",
+                "tls_client_auth needs exactly one registered certificate subject (RFC 8705 section 2.1.2)",
+                "set one of tls_client_auth_subject_dn, _san_dns, _san_uri, _san_ip and _san_email",
+            ));
+        }
+        if !pki && (self.tls_subject.is_some() || self.trust_anchors.is_some()) {
+            return Err(invalid(
+                if self.tls_subject.is_some() { "tls_client_auth_subject_dn" } else { "trust_anchors" },
+                format!("it means something only for tls_client_auth, and the method is {method}"),
+                "remove it, or set `token_endpoint_auth_method = \"tls_client_auth\"`",
+            ));
+        }
+        match (self.secret_digest, method == ClientAuthMethod::ClientSecretBasic) {
+            (None, true) => Err(invalid(
+                "client_secret_sha256",
+                "client_secret_basic needs the digest of the client's secret",
+                "draw 32 random bytes as the secret and register base64url(SHA-256(secret))",
+            )),
+            (Some(_), false) => Err(invalid(
+                "client_secret_sha256",
+                format!("the client authenticates with {method}, which has no secret"),
+                "remove it",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn require_fitting_key(&self, set: &JwkSet) -> Result<(), ClientMetadataInvalid> {
+        if self.authentication == ClientAuthMethod::SelfSignedTlsClientAuth {
+            if set.keys.iter().all(|jwk| jwk.certificates.is_empty()) {
+                return Err(invalid(
+                    "jwks",
+                    "self_signed_tls_client_auth compares with registered certificates, and no key has `x5c`",
+                    "put the certificate into the key's `x5c` (standard base64 of the DER)",
+                ));
+            }
+            return Ok(());
+        }
+        let fits = match self.assertion_algorithms {
+            Some(algorithm) => set.keys.iter().any(|jwk| jwk.allows(algorithm)),
+            None => !set.keys.is_empty(),
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(invalid(
+            "jwks",
+            "it holds no key that the client's assertions can be verified with",
+            "register the public key that the client signs with, or correct token_endpoint_auth_signing_alg",
+        ))
+    }
+
+    fn require_grants_fit(&self) -> Result<(), ClientMetadataInvalid> {
+        if self.is_public() && self.grant_types.iter().any(|grant| grant == "client_credentials") {
+            return Err(invalid(
+                "grant_types",
+                "client_credentials is for clients that authenticate (RFC 6749 section 4.4)",
+                "remove it, or give the client an authentication method other than none",
+            ));
+        }
+        if self.is_public() && !self.introspection_audiences.is_empty() {
+            return Err(invalid(
+                "introspection_audiences",
+                "only a client that authenticates may introspect (RFC 7662 section 4)",
+                "remove it, or give the client an authentication method other than none",
+            ));
+        }
+        if !self.grant_types.is_empty() && self.audiences.is_empty() {
+            return Err(invalid(
+                "audiences",
+                "every access token names the resource server it is for (RFC 9068 section 3)",
+                "list at least one, such as [\"https://api.example.com\"]",
+            ));
+        }
+        Ok(())
+    }
+
+    /// AMB-02: a public client that may hold unbound refresh tokens must rotate them.
+    fn with_rotation(mut self, said: Option<bool>) -> Result<Self, ClientMetadataInvalid> {
+        let unbound = self.is_public() && matches!(self.sender_constraint, SenderConstraint::None(_));
+        if unbound && said == Some(false) {
+            return Err(invalid(
+                "refresh_token_rotation",
+                "a public client without a key must rotate its refresh tokens (RFC 9700 section 4.14.2)",
+                "remove it, or bind the client to a key with `sender_constraint`",
+            ));
+        }
+        self.refresh_token_rotation = said.unwrap_or(unbound);
+        Ok(self)
+    }
+}
+
+fn client_id(reader: &mut Reader<'_>) -> Result<String, ClientMetadataInvalid> {
+    let id = reader.text("client_id")?.ok_or_else(|| {
+        invalid("client_id", "every client has an identifier", "set it, such as \"payroll-batch\"")
+    })?;
+    // RFC 6749 appendix A.1 allows VSCHAR; the cap keeps it fit for logs and indexes.
+    if id.is_empty() || id.len() > 256 || !id.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) {
+        return Err(invalid(
+            "client_id",
+            "it is not 1 to 256 printable ASCII characters (RFC 6749 appendix A.1)",
+            "choose another identifier",
+        ));
+    }
+    Ok(id.into())
+}
+
+fn authentication(reader: &mut Reader<'_>) -> Result<ClientAuthMethod, ClientMetadataInvalid> {
+    let names = ClientAuthMethod::names();
+    let name = reader.one_of("token_endpoint_auth_method", &names)?;
+    // RFC 7591 section 2: the default is client_secret_basic.
+    Ok(name.and_then(ClientAuthMethod::from_name).unwrap_or(ClientAuthMethod::ClientSecretBasic))
+}
+
+fn grant_types(reader: &mut Reader<'_>, grants: &[&str]) -> Result<Vec<String>, ClientMetadataInvalid> {
+    let said = reader.texts("grant_types")?.ok_or_else(|| {
+        invalid(
+            "grant_types",
+            "a client says which grants it uses",
+            format!("list some of {grants:?}, or [] for a client that only introspects"),
+        )
+    })?;
+    match said.iter().find(|grant| !grants.contains(&grant.as_str())) {
+        Some(unknown) => Err(invalid(
+            "grant_types",
+            format!("the server has no grant type {unknown:?}"),
+            format!("choose among {grants:?}"),
+        )),
+        None => Ok(said),
+    }
+}
+
+fn scope(reader: &mut Reader<'_>) -> Result<Scope, ClientMetadataInvalid> {
+    Scope::parse(reader.text("scope")?.unwrap_or_default()).map_err(|_| {
+        invalid(
+            "scope",
+            "it is not a list of tokens with single spaces between (RFC 6749 section 3.3)",
+            "write it like \"orders.read orders.write\"",
+        )
+    })
+}
+
+fn keys(reader: &mut Reader<'_>) -> Result<ClientKeys, ClientMetadataInvalid> {
+    let uri = reader.text("jwks_uri")?;
+    let inline = reader.value("jwks");
+    match (inline, uri) {
+        (Some(_), Some(_)) => Err(invalid(
+            "jwks_uri",
+            "`jwks` and `jwks_uri` exclude each other (RFC 7591 section 2)",
+            "keep one of them",
+        )),
+        (None, None) => Ok(ClientKeys::None),
+        (None, Some(uri)) if uri.starts_with("https://") && uri.len() <= 2048 => {
+            Ok(ClientKeys::Uri(uri.into()))
+        }
+        (None, Some(_)) => Err(invalid("jwks_uri", "it is not an https URL", "serve the keys over https")),
+        (Some(value), None) => inline_keys(value).map(ClientKeys::Inline),
+    }
+}
+
+fn inline_keys(value: &Value) -> Result<JwkSet, ClientMetadataInvalid> {
+    let text = serde_json::to_vec(value).unwrap_or_default();
+    let set = JwkSet::parse(&text).map_err(|reason| {
+        invalid("jwks", reason.to_string(), "write it like {\"keys\": [{\"kty\": \"EC\", ..}]}")
+    })?;
+    // Keys for other uses may stand beside ours; a broken or private one must not (DCR-2-05).
+    let broken = set
+        .skipped
+        .iter()
+        .find(|(_, reason)| !matches!(reason, JwkInvalid::UnsupportedKind | JwkInvalid::NotForVerifying(_)));
+    if let Some((index, reason)) = broken {
+        return Err(invalid("jwks", format!("key {index}: {reason}"), "register the public key alone, whole"));
+    }
+    for (index, jwk) in set.keys.iter().enumerate() {
+        if let Some(leaf) = jwk.certificates.first() {
+            confirm_certificate_key(leaf, &jwk.key).map_err(|reason| {
+                invalid("jwks", format!("key {index}: {reason}"), "put the key's own certificate first in `x5c`")
+            })?;
+        }
+        let twin = |other: &&crate::jose::jwk::Jwk| other.key_id.is_some() && other.key_id == jwk.key_id;
+        if set.keys[..index].iter().any(|other| twin(&other)) {
+            return Err(invalid("jwks", "two keys have the same `kid`", "give each key its own `kid`"));
+        }
+    }
+    Ok(set)
+}
+
+fn assertion_algorithm(reader: &mut Reader<'_>) -> Result<Option<SignatureAlgorithm>, ClientMetadataInvalid> {
+    let Some(name) = reader.text("token_endpoint_auth_signing_alg")? else { return Ok(None) };
+    SignatureAlgorithm::from_name(name).map(Some).ok_or_else(|| {
+        invalid(
+            "token_endpoint_auth_signing_alg",
+            format!("{name:?} is not an asymmetric algorithm that we verify"),
+            "choose among ES256, EdDSA, PS256, ES384 and RS256",
+        )
+    })
+}
+
+fn tls_subject(reader: &mut Reader<'_>) -> Result<Option<SubjectRule>, ClientMetadataInvalid> {
+    let mut found: Option<(&'static str, &str)> = None;
+    for member in SubjectRule::MEMBERS {
+        if let Some(value) = reader.text(member)? {
+            if let Some((first, _)) = found {
+                return Err(invalid(
+                    member,
+                    format!("exactly one certificate subject may be registered, and `{first}` is there too"),
+                    "keep the one that your CA vouches for (RFC 8705 section 2.1.2)",
+                ));
+            }
+            found = Some((member, value));
+        }
+    }
+    let Some((member, value)) = found else { return Ok(None) };
+    SubjectRule::parse(member, value)
+        .map(Some)
+        .map_err(|reason| invalid(member, reason.to_string(), "correct the value (RFC 8705 section 2.1.2)"))
+}
+
+fn secret_digest(reader: &mut Reader<'_>) -> Result<Option<Sha256Digest>, ClientMetadataInvalid> {
+    let Some(text) = reader.text("client_secret_sha256")? else { return Ok(None) };
+    base64url::decode_array(text).map(Some).map_err(|_| {
+        invalid(
+            "client_secret_sha256",
+            "it is not 43 characters of base64url",
+            "register base64url(SHA-256(secret)), never the secret itself",
+        )
+    })
+}
+
+/// AMB-06: the two standard flags and our one word must tell the same story.
+fn sender_constraint(reader: &mut Reader<'_>) -> Result<SenderConstraint, ClientMetadataInvalid> {
+    let dpop = reader.boolean("dpop_bound_access_tokens")?.unwrap_or(false);
+    let mtls = reader.boolean("tls_client_certificate_bound_access_tokens")?.unwrap_or(false);
+    let said = reader.one_of("sender_constraint", &["dpop", "mtls", "any", "both", "none"])?;
+    let reason = reader.text("sender_constraint_reason")?;
+    let until = reader.date("sender_constraint_until")?;
+    let flags = "dpop_bound_access_tokens and tls_client_certificate_bound_access_tokens";
+    let constraint = match (said, dpop, mtls) {
+        (Some("both"), _, _) => SenderConstraint::Both,
+        (None, true, true) => {
+            return Err(invalid(
+                "dpop_bound_access_tokens",
+                format!("{flags} are both true, and it is not said that tokens shall name both keys"),
+                "set `sender_constraint = \"both\"`, or keep one of the two",
+            ));
+        }
+        (None | Some("dpop"), true, false) | (Some("dpop"), false, false) => SenderConstraint::Dpop,
+        (None | Some("mtls"), false, true) | (Some("mtls"), false, false) => SenderConstraint::Mtls,
+        (None | Some("any"), false, false) => SenderConstraint::Any,
+        (Some("none"), false, false) => return bearer_exception(reason, until),
+        (Some(word), ..) => {
+            return Err(invalid(
+                "sender_constraint",
+                format!("{word:?} contradicts {flags}"),
+                "keep `sender_constraint` and remove the flags",
+            ));
+        }
+    };
+    if reason.is_some() || until.is_some() {
+        return Err(invalid(
+            if reason.is_some() { "sender_constraint_reason" } else { "sender_constraint_until" },
+            "it belongs to the exception `sender_constraint = \"none\"` alone",
+            "remove it",
+        ));
+    }
+    Ok(constraint)
+}
+
+fn bearer_exception(
+    reason: Option<&str>,
+    until: Option<crate::time::UnixTime>,
+) -> Result<SenderConstraint, ClientMetadataInvalid> {
+    let rule = "a client without sender constraint is an exception with a reason and an end";
+    match (reason.filter(|reason| !reason.trim().is_empty()), until) {
+        (Some(reason), Some(until)) => {
+            Ok(SenderConstraint::None(BearerException { reason: reason.into(), until }))
+        }
+        (None, _) => Err(invalid("sender_constraint_reason", rule, "say why the client can't prove a key yet")),
+        (_, None) => Err(invalid("sender_constraint_until", rule, "set the day it ends, like \"2027-03-31\"")),
+    }
+}
+
+#[cfg(test)]
+#[path = "client_metadata_tests.rs"]
+mod tests;

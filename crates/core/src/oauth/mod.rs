@@ -1,0 +1,14 @@
+//! OAuth's wire forms (RFC 6749, 7009, 7591, 7662, 8414, 9068): forms parsed, answers rendered, client
+//! records checked. Pure values: nothing here knows an endpoint, a store or a clock.
+
+mod client_members;
+pub mod client_metadata;
+pub mod form;
+pub mod introspection;
+pub mod metadata;
+pub mod scope;
+pub mod sender_constraint;
+pub mod token_error;
+pub mod token_query;
+pub mod token_request;
+pub mod token_response;
