@@ -12,7 +12,7 @@ use crate::crypto::{Cryptography, Sha256Digest};
 use crate::encoding::base64url::{self, NotBase64Url};
 
 /// The SHA-256 thumbprint of a public key.
-#[derive(Clone, Copy, Eq, Hash)]
+#[derive(Clone, Copy, Eq)]
 pub struct JwkThumbprint(Sha256Digest);
 
 impl JwkThumbprint {
@@ -60,6 +60,13 @@ impl JwkThumbprint {
 impl PartialEq for JwkThumbprint {
     fn eq(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
+    }
+}
+
+/// Of the same bytes that equality compares.
+impl core::hash::Hash for JwkThumbprint {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
     }
 }
 

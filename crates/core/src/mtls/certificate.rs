@@ -16,7 +16,7 @@ use crate::encoding::base64url::{self, NotBase64Url};
 pub const MAXIMUM_CERTIFICATE: usize = 32 * 1024;
 
 /// SHA-256 over the DER encoding of a certificate: `x5t#S256`.
-#[derive(Clone, Copy, Eq, Hash)]
+#[derive(Clone, Copy, Eq)]
 pub struct CertificateThumbprint(Sha256Digest);
 
 impl CertificateThumbprint {
@@ -45,6 +45,13 @@ impl CertificateThumbprint {
 impl PartialEq for CertificateThumbprint {
     fn eq(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
+    }
+}
+
+/// Of the same bytes that equality compares.
+impl core::hash::Hash for CertificateThumbprint {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
     }
 }
 
