@@ -15,11 +15,13 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod client_auth;
 pub mod crypto;
 pub mod dpop;
 pub mod encoding;
 pub mod jose;
 pub mod mtls;
+pub mod oauth;
 pub mod rejection;
 pub mod replay;
 pub mod resource;

@@ -63,9 +63,11 @@ impl<'m> Reader<'m> {
         words: &[&str],
     ) -> Result<Option<&'m str>, ClientMetadataInvalid> {
         match self.text(name)? {
-            Some(word) if !words.contains(&word) => {
-                Err(invalid(name, format!("{word:?} is not a value of it"), format!("choose among {words:?}")))
-            }
+            Some(word) if !words.contains(&word) => Err(invalid(
+                name,
+                format!("{word:?} is not a value of it"),
+                format!("choose among {words:?}"),
+            )),
             word => Ok(word),
         }
     }
@@ -78,9 +80,7 @@ impl<'m> Reader<'m> {
         match self.value(name) {
             None => Ok(None),
             Some(Value::String(text)) => parse_day(text).map(Some).ok_or_else(wrong),
-            Some(value) => {
-                value.as_i64().map(UnixTime::from_seconds).map(Some).ok_or_else(wrong)
-            }
+            Some(value) => value.as_i64().map(UnixTime::from_seconds).map(Some).ok_or_else(wrong),
         }
     }
 
@@ -121,7 +121,8 @@ fn parse_day(text: &str) -> Option<UnixTime> {
     // Days since 1970-01-01 in the proleptic Gregorian calendar, with years that start in March.
     let shifted = if month <= 2 { year - 1 } else { year };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = 365 * shifted + shifted.div_euclid(4) - shifted.div_euclid(100) + shifted.div_euclid(400)
+    let days = 365 * shifted + shifted.div_euclid(4) - shifted.div_euclid(100)
+        + shifted.div_euclid(400)
         + day_of_year
         - 719_468;
     Some(UnixTime::from_seconds(days * 86_400))

@@ -18,7 +18,7 @@ use crate::crypto::Sha256Digest;
 use crate::encoding::base64url;
 use crate::jose::algorithm::{AlgorithmSet, SignatureAlgorithm};
 use crate::jose::jwk::{JwkInvalid, JwkSet};
-use crate::mtls::subject::SubjectRule;
+use crate::mtls::subject::{SubjectKind, SubjectRule};
 
 /// A client's registration whose rules hold.
 #[derive(Clone, Debug)]
@@ -39,8 +39,8 @@ pub struct ClientMetadata {
     pub introspection_audiences: Vec<String>,
     /// `jwks` or `jwks_uri`.
     pub keys: ClientKeys,
-    /// `token_endpoint_auth_signing_alg`, or everything that the server accepts.
-    pub assertion_algorithms: Option<SignatureAlgorithm>,
+    /// `token_endpoint_auth_signing_alg`; without it, everything that the server accepts.
+    pub assertion_algorithm: Option<SignatureAlgorithm>,
     /// The one `tls_client_auth_*` member.
     pub tls_subject: Option<SubjectRule>,
     /// `trust_anchors`: the name of the anchor set that its certificates must chain to (MTLS-7.4-02).
@@ -131,7 +131,7 @@ impl ClientMetadata {
             audiences: reader.texts("audiences")?.unwrap_or_default(),
             introspection_audiences: reader.texts("introspection_audiences")?.unwrap_or_default(),
             keys: keys(&mut reader)?,
-            assertion_algorithms: assertion_algorithm(&mut reader)?,
+            assertion_algorithm: assertion_algorithm(&mut reader)?,
             tls_subject: tls_subject(&mut reader)?,
             trust_anchors: reader.text("trust_anchors")?.map(Into::into),
             secret_digest: secret_digest(&mut reader)?,
@@ -162,7 +162,7 @@ impl ClientMetadata {
     /// The algorithms that its assertions may use: its own one, or the server's, never more than those.
     #[must_use]
     pub fn assertion_algorithms(&self, server: AlgorithmSet) -> AlgorithmSet {
-        match self.assertion_algorithms {
+        match self.assertion_algorithm {
             Some(one) if server.contains(one) => AlgorithmSet::of(&[one]),
             Some(_) => AlgorithmSet::of(&[]),
             None => server,
@@ -226,7 +226,7 @@ impl ClientMetadata {
             }
             return Ok(());
         }
-        let fits = match self.assertion_algorithms {
+        let fits = match self.assertion_algorithm {
             Some(algorithm) => set.keys.iter().any(|jwk| jwk.allows(algorithm)),
             None => !set.keys.is_empty(),
         };
@@ -359,12 +359,20 @@ fn inline_keys(value: &Value) -> Result<JwkSet, ClientMetadataInvalid> {
         .iter()
         .find(|(_, reason)| !matches!(reason, JwkInvalid::UnsupportedKind | JwkInvalid::NotForVerifying(_)));
     if let Some((index, reason)) = broken {
-        return Err(invalid("jwks", format!("key {index}: {reason}"), "register the public key alone, whole"));
+        return Err(invalid(
+            "jwks",
+            format!("key {index}: {reason}"),
+            "register the public key alone, whole",
+        ));
     }
     for (index, jwk) in set.keys.iter().enumerate() {
         if let Some(leaf) = jwk.certificates.first() {
             confirm_certificate_key(leaf, &jwk.key).map_err(|reason| {
-                invalid("jwks", format!("key {index}: {reason}"), "put the key's own certificate first in `x5c`")
+                invalid(
+                    "jwks",
+                    format!("key {index}: {reason}"),
+                    "put the key's own certificate first in `x5c`",
+                )
             })?;
         }
         let twin = |other: &&crate::jose::jwk::Jwk| other.key_id.is_some() && other.key_id == jwk.key_id;
@@ -386,24 +394,26 @@ fn assertion_algorithm(reader: &mut Reader<'_>) -> Result<Option<SignatureAlgori
     })
 }
 
+/// Exactly one subject, or none at all for the methods that have none (MTLS-2.1-02).
 fn tls_subject(reader: &mut Reader<'_>) -> Result<Option<SubjectRule>, ClientMetadataInvalid> {
-    let mut found: Option<(&'static str, &str)> = None;
-    for member in SubjectRule::MEMBERS {
-        if let Some(value) = reader.text(member)? {
-            if let Some((first, _)) = found {
-                return Err(invalid(
-                    member,
-                    format!("exactly one certificate subject may be registered, and `{first}` is there too"),
-                    "keep the one that your CA vouches for (RFC 8705 section 2.1.2)",
-                ));
-            }
-            found = Some((member, value));
+    let mut found: Option<(SubjectKind, &str)> = None;
+    for kind in SubjectKind::ALL {
+        let Some(value) = reader.text(kind.metadata_name())? else { continue };
+        if let Some((first, _)) = found.replace((kind, value)) {
+            return Err(invalid(
+                kind.metadata_name(),
+                format!(
+                    "exactly one subject may be registered, and `{}` is there too",
+                    first.metadata_name()
+                ),
+                "keep the one that your CA vouches for (RFC 8705 section 2.1.2)",
+            ));
         }
     }
-    let Some((member, value)) = found else { return Ok(None) };
-    SubjectRule::parse(member, value)
-        .map(Some)
-        .map_err(|reason| invalid(member, reason.to_string(), "correct the value (RFC 8705 section 2.1.2)"))
+    let Some((kind, value)) = found else { return Ok(None) };
+    SubjectRule::parse(kind, value).map(Some).map_err(|reason| {
+        invalid(kind.metadata_name(), reason.to_string(), "correct the value (RFC 8705 section 2.1.2)")
+    })
 }
 
 fn secret_digest(reader: &mut Reader<'_>) -> Result<Option<Sha256Digest>, ClientMetadataInvalid> {
@@ -465,8 +475,12 @@ fn bearer_exception(
         (Some(reason), Some(until)) => {
             Ok(SenderConstraint::None(BearerException { reason: reason.into(), until }))
         }
-        (None, _) => Err(invalid("sender_constraint_reason", rule, "say why the client can't prove a key yet")),
-        (_, None) => Err(invalid("sender_constraint_until", rule, "set the day it ends, like \"2027-03-31\"")),
+        (None, _) => {
+            Err(invalid("sender_constraint_reason", rule, "say why the client can't prove a key yet"))
+        }
+        (_, None) => {
+            Err(invalid("sender_constraint_until", rule, "set the day it ends, like \"2027-03-31\""))
+        }
     }
 }
 

@@ -92,8 +92,12 @@ mod tests {
     #[test]
     fn only_an_exception_before_its_end_yields_an_unbound_token() {
         let now = UnixTime::from_seconds(100);
-        let exception =
-            |until| SenderConstraint::None(BearerException { reason: "r".into(), until: UnixTime::from_seconds(until) });
+        let exception = |until| {
+            SenderConstraint::None(BearerException {
+                reason: "r".into(),
+                until: UnixTime::from_seconds(until),
+            })
+        };
         for constraint in [
             SenderConstraint::Dpop,
             SenderConstraint::Mtls,

@@ -149,8 +149,12 @@ impl TokenError {
                 "bearer_exception_ended",
                 "Bearer tokens for this client have ended: send a DPoP proof or use mutual TLS.",
             ),
-            Self::Scope => (400, "invalid_scope", "scope", "The scope is malformed or exceeds what is allowed."),
-            Self::Target => (400, "invalid_target", "resource", "The resource is not one the client may ask for."),
+            Self::Scope => {
+                (400, "invalid_scope", "scope", "The scope is malformed or exceeds what is allowed.")
+            }
+            Self::Target => {
+                (400, "invalid_target", "resource", "The resource is not one the client may ask for.")
+            }
             Self::RefreshToken => {
                 (400, "invalid_grant", "refresh_token", "The refresh token is not valid for this client.")
             }

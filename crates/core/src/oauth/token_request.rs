@@ -69,8 +69,7 @@ impl core::fmt::Debug for ClientParameters {
 pub fn parse(body: &[u8], grants: &[GrantForm]) -> Result<TokenRequest, TokenError> {
     let form = Form::parse(body).map_err(TokenError::Form)?;
     let name = form.get("grant_type").ok_or(TokenError::ParameterMissing("grant_type"))?;
-    let grant =
-        grants.iter().position(|grant| grant.name == name).ok_or(TokenError::UnsupportedGrantType)?;
+    let grant = grants.iter().position(|grant| grant.name == name).ok_or(TokenError::UnsupportedGrantType)?;
     Ok(TokenRequest {
         grant,
         parameters: form.keeping(grants[grant].parameters),

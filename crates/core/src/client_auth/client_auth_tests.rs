@@ -1,0 +1,95 @@
+//! Presentation rules, with no cryptography; whole authentications are tested through the authorization server.
+
+use super::*;
+use crate::oauth::form::Form;
+use crate::oauth::token_request::ClientParameters;
+use alloc::vec;
+
+fn parse(
+    authorization: &[&str],
+    body: &str,
+) -> Result<Option<PresentedCredentials>, ClientAuthenticationFailure> {
+    PresentedCredentials::parse(
+        authorization,
+        &ClientParameters::read(&Form::parse(body.as_bytes()).unwrap()),
+    )
+}
+
+#[test]
+fn nothing_presented_is_absent_and_not_failed() {
+    assert!(parse(&[], "scope=a").unwrap().is_none());
+}
+
+#[test]
+fn more_than_one_method_is_refused_even_if_each_is_well_formed() {
+    let basic = "Basic YTpi";
+    for (authorization, body) in [
+        (vec![basic], "client_secret=b"),
+        (vec![basic], "client_assertion=x"),
+        (vec![basic, basic], ""),
+        (vec![], "client_secret=b&client_assertion=x"),
+        (vec![basic], "client_assertion_type=x"),
+    ] {
+        assert_eq!(
+            parse(&authorization, body).err(),
+            Some(ClientAuthenticationFailure::SeveralMethods),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn basic_is_decoded_strictly_and_both_halves_are_form_decoded() {
+    let presented = parse(&["basic YSUzQWI6YytkJTI1"], "").unwrap().unwrap();
+    assert_eq!(presented.client_id(), "a:b");
+    assert!(matches!(presented.credential(), Credential::Secret(secret) if secret.as_str() == "c d%"));
+    for value in
+        ["Basic", "Basic  YTpi", "Basic YTpi ", "Basic YTpi\t", "Basic YQ==", "Basic Y!pi", "Basic YTolMA=="]
+    {
+        assert!(parse(&[value], "").is_err(), "{value}");
+    }
+    assert_eq!(parse(&["Bearer x"], "").err(), Some(ClientAuthenticationFailure::UnsupportedMethod));
+}
+
+#[test]
+fn client_id_must_agree_with_the_credential() {
+    assert_eq!(
+        parse(&["Basic YTpi"], "client_id=x").err(),
+        Some(ClientAuthenticationFailure::ClientIdMismatch)
+    );
+    assert!(parse(&["Basic YTpi"], "client_id=a").is_ok());
+}
+
+#[test]
+fn a_secret_in_the_body_is_refused_not_ignored() {
+    assert_eq!(
+        parse(&[], "client_id=a&client_secret=b").err(),
+        Some(ClientAuthenticationFailure::UnsupportedMethod)
+    );
+}
+
+#[test]
+fn every_method_is_found_by_its_name_and_no_other_name_is_a_method() {
+    for name in ClientAuthMethod::names() {
+        assert_eq!(ClientAuthMethod::from_name(name).unwrap().name(), name);
+    }
+    for name in ["client_secret_post", "client_secret_jwt", "NONE", ""] {
+        assert_eq!(ClientAuthMethod::from_name(name), None);
+    }
+}
+
+#[test]
+fn an_assertion_without_the_stores_answer_authenticates_nobody() {
+    let credentials = |assertion| VerifiedCredentials {
+        client: AuthenticatedClient { client_id: "c".into(), method: ClientAuthMethod::PrivateKeyJwt },
+        assertion,
+    };
+    let assertion = || Some(AuthenticatedAssertion::for_tests());
+    assert!(credentials(assertion()).settle(Some(ReplayOutcome::Inserted)).is_ok());
+    for outcome in
+        [None, Some(ReplayOutcome::Duplicate), Some(ReplayOutcome::Full), Some(ReplayOutcome::Unavailable)]
+    {
+        assert!(credentials(assertion()).settle(outcome).is_err(), "{outcome:?}");
+    }
+    assert!(credentials(None).settle(None).is_ok());
+}
