@@ -12,7 +12,8 @@ use bindery_core::mtls::certificate::MAXIMUM_CERTIFICATE;
 use bindery_core::time::UnixTime;
 use rustls_pki_types::CertificateDer;
 use webpki::{
-    ALL_VERIFICATION_ALGS, EndEntityCert, Error, ExpirationPolicy, RevocationOptionsBuilder, VerifiedPath,
+    ALL_VERIFICATION_ALGS, EndEntityCert, Error, ExpirationPolicy, ExtendedKeyUsageValidator,
+    KeyPurposeIdIter, RequiredEkuNotFoundContext, RevocationOptionsBuilder, VerifiedPath,
 };
 use x509_cert::der::Decode as _;
 use x509_cert::ext::pkix::KeyUsage;
@@ -28,7 +29,7 @@ pub const MAXIMUM_INTERMEDIATES: usize = 10;
 ///
 /// The leaf is the certificate whose key the client has proven to hold, and only it; nothing in
 /// `intermediates` can take its place. Intermediates that don't belong to the chain are passed over.
-/// When the extended key usage extension is present it must name clientAuth (MTLS-7.5-02), and when
+/// When the extended key usage extension is present it must name clientAuth or any (MTLS-7.5-02), and when
 /// `anchors` carry revocation lists, every certificate of the chain must be covered and not revoked
 /// (MTLS-2.1-08).
 ///
@@ -59,7 +60,7 @@ pub fn verify_client_chain(
         anchors.anchors(),
         &intermediates,
         seconds(now),
-        webpki::KeyUsage::client_auth(),
+        ClientAuthentication,
         revocation,
         Some(&require_issuers_may_sign),
     )
@@ -109,6 +110,32 @@ fn require_issuers_may_sign(path: &VerifiedPath<'_>) -> Result<(), Error> {
     }
     Ok(())
 }
+
+/// Extended key usage, where present, must name clientAuth or anyExtendedKeyUsage (MTLS-7.5-02, RFC 5280
+/// section 4.2.1.12); webpki applies it to issuers as well.
+struct ClientAuthentication;
+
+impl ExtendedKeyUsageValidator for ClientAuthentication {
+    fn validate(&self, purposes: KeyPurposeIdIter<'_, '_>) -> Result<(), Error> {
+        let mut present = Vec::new();
+        for purpose in purposes {
+            present.push(purpose?.to_decoded_oid());
+        }
+        let allows = |purpose: &Vec<usize>| {
+            [CLIENT_AUTHENTICATION, ANY_EXTENDED_KEY_USAGE].contains(&purpose.as_slice())
+        };
+        if present.is_empty() || present.iter().any(allows) {
+            return Ok(());
+        }
+        let required = webpki::KeyUsage::client_auth();
+        Err(Error::RequiredEkuNotFoundContext(RequiredEkuNotFoundContext { required, present }))
+    }
+}
+
+/// id-kp-clientAuth.
+const CLIENT_AUTHENTICATION: &[usize] = webpki::KeyUsage::CLIENT_AUTH_REPR;
+/// anyExtendedKeyUsage.
+const ANY_EXTENDED_KEY_USAGE: &[usize] = &[2, 5, 29, 37, 0];
 
 /// webpki knows no time before 1970, and no certificate of ours was valid then.
 fn seconds(now: UnixTime) -> rustls_pki_types::UnixTime {

@@ -27,7 +27,7 @@ pub(crate) struct Algorithm {
     /// Which one.
     pub(crate) algorithm: SignatureAlgorithm,
     /// Key, message, signature; refuses every key of another kind.
-    pub(crate) verify: fn(&PublicKey, &[u8], &[u8]) -> Result<(), SignatureInvalid>,
+    pub(crate) verify: VerifyFunction,
     /// A fresh key.
     pub(crate) generate: fn() -> Result<PrivateKey, KeyError>,
     /// A key from PKCS#8 in DER (RFC 5208, RFC 5958).
@@ -35,6 +35,8 @@ pub(crate) struct Algorithm {
     /// A key from the members of a private JWK (RFC 7518 section 6, RFC 8037 section 2).
     pub(crate) from_jwk: fn(&PrivateJwk) -> Result<PrivateKey, KeyError>,
 }
+
+type VerifyFunction = fn(&PublicKey, &[u8], &[u8]) -> Result<(), SignatureInvalid>;
 
 /// A loaded private key.
 pub(crate) struct PrivateKey {

@@ -12,11 +12,14 @@ use super::{KeyError, MAXIMUM_KEY};
 /// The private members that our kinds of keys have (RFC 7518 sections 6.2.2 and 6.3.2, RFC 8037 section 2).
 const PRIVATE_MEMBERS: [&str; 6] = ["d", "p", "q", "dp", "dq", "qi"];
 
+/// Names and decoded values.
+type PrivateMembers = Vec<(&'static str, Zeroizing<Vec<u8>>)>;
+
 /// A private JWK whose two halves are parsed, but not yet known to belong together.
 pub(crate) struct PrivateJwk {
     pub(crate) public: PublicKey,
     pub(crate) algorithm: Option<SignatureAlgorithm>,
-    private: Vec<(&'static str, Zeroizing<Vec<u8>>)>,
+    private: PrivateMembers,
 }
 
 impl PrivateJwk {
@@ -64,9 +67,7 @@ impl Drop for Wiped {
     }
 }
 
-fn take_private(
-    members: &mut Map<String, Value>,
-) -> Result<Vec<(&'static str, Zeroizing<Vec<u8>>)>, KeyError> {
+fn take_private(members: &mut Map<String, Value>) -> Result<PrivateMembers, KeyError> {
     let mut private = Vec::new();
     for name in PRIVATE_MEMBERS {
         match members.remove(name) {

@@ -11,6 +11,8 @@ use core::fmt;
 use bindery_core::jose::algorithm::SignatureAlgorithm;
 use bindery_core::jose::jwk::PublicKey;
 use bindery_core::jose::thumbprint::JwkThumbprint;
+use x509_cert::der::Decode as _;
+use x509_cert::der::asn1::AnyRef;
 use zeroize::Zeroizing;
 
 use crate::AwsLc;
@@ -51,6 +53,8 @@ impl SigningKey {
         if der.len() > MAXIMUM_KEY {
             return Err(KeyError::TooLong);
         }
+        // The library ignores what follows the structure; a damaged file must not pass for a good one.
+        AnyRef::from_der(der).map_err(|_| KeyError::Rejected(algorithm))?;
         let entry = algorithm::entry(algorithm).ok_or(KeyError::UnknownKind)?;
         Ok(Self::new(algorithm, (entry.from_pkcs8)(der)?))
     }
