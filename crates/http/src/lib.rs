@@ -1,1 +1,23 @@
-//! http
+//! The edge that all servers share: TLS and the client certificate of a connection, proxies that may
+//! speak for a client, the facts of a request, and the rendering of answers. It decides no policy and
+//! knows no token; what it hands on is either proven by a handshake or vouched for by a listed proxy.
+//!
+//! A request passes: [`listener`] (handshake, [`Peer`]) -> [`identity_headers::strip_untrusted`] ->
+//! [`presented::from_request`] -> the guard or an endpoint -> [`render`].
+
+pub mod clock;
+pub mod cors;
+pub mod edge_policy;
+pub mod identity_headers;
+pub mod listener;
+pub mod peer;
+pub mod presented;
+pub mod redacted;
+pub mod render;
+pub mod tls;
+pub mod trusted_proxy;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use edge_policy::EdgePolicy;
+pub use peer::{ApplicationProtocol, Peer};
+pub use tls::ClientCertificates;

@@ -144,9 +144,11 @@ pub enum ForwardedInvalid {
     VerificationMissing,
 }
 
-impl fmt::Display for ForwardedInvalid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl ForwardedInvalid {
+    /// The rule as a fixed sentence.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
             Self::Repeated => "a forwarded certificate header occurs more than once",
             Self::TooLarge => "a forwarded certificate header is larger than allowed",
             Self::NotText => "a forwarded certificate header holds bytes outside printable ASCII",
@@ -163,7 +165,13 @@ impl fmt::Display for ForwardedInvalid {
             Self::VerificationMissing => {
                 "the proxy sent no verification header; let it send one, or configure none"
             }
-        })
+        }
+    }
+}
+
+impl fmt::Display for ForwardedInvalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.sentence())
     }
 }
 
