@@ -144,5 +144,11 @@ fn seconds(now: UnixTime) -> rustls_pki_types::UnixTime {
 }
 
 #[cfg(test)]
+mod test_authority;
+
+#[cfg(test)]
 #[path = "chain_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+mod revocation_tests;

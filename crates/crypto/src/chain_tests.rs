@@ -1,67 +1,15 @@
 //! Chains that must pass and chains that must not, one defect each, made on the fly.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, CustomExtension,
-    DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose,
-    NameConstraints, RevokedCertParams, SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, ExtendedKeyUsagePurpose,
+    GeneralSubtree, IsCa, KeyPair, KeyUsagePurpose, NameConstraints, SerialNumber, date_time_ymd,
 };
 
+use super::test_authority::{
+    Authority, NOW, YEAR_2020, YEAR_2040, anchors, authority_params, below, below_with, client_params, der,
+    leaf, params, root,
+};
 use super::*;
-
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
-/// 2025-06-15, within the validity of all that is made here.
-const NOW: UnixTime = UnixTime::from_seconds(1_749_945_600);
-const YEAR_2020: UnixTime = UnixTime::from_seconds(1_577_836_800);
-const YEAR_2040: UnixTime = UnixTime::from_seconds(2_208_988_800);
-
-fn params(name: &str) -> CertificateParams {
-    let mut params = CertificateParams::new([]).unwrap();
-    params.distinguished_name.remove(DnType::CommonName);
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.not_before = date_time_ymd(2025, 1, 1);
-    params.not_after = date_time_ymd(2030, 1, 1);
-    params
-}
-
-fn authority_params(name: &str) -> CertificateParams {
-    let mut params = params(name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params
-}
-
-fn client_params() -> CertificateParams {
-    let mut params = params("client");
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    params.serial_number = Some(SerialNumber::from_slice(&[7]));
-    params
-}
-
-fn root(name: &str) -> Authority {
-    CertifiedIssuer::self_signed(authority_params(name), KeyPair::generate().unwrap()).unwrap()
-}
-
-fn below(issuer: &Authority, name: &str) -> Authority {
-    below_with(issuer, authority_params(name))
-}
-
-fn below_with(issuer: &Authority, params: CertificateParams) -> Authority {
-    CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), issuer).unwrap()
-}
-
-fn leaf(issuer: &Authority, params: &CertificateParams) -> Vec<u8> {
-    params.signed_by(&KeyPair::generate().unwrap(), issuer).unwrap().der().to_vec()
-}
-
-fn anchors(authority: &Authority) -> TrustAnchors {
-    TrustAnchors::from_der([authority.der().as_ref()]).unwrap()
-}
-
-fn der(authority: &Authority) -> Vec<u8> {
-    authority.der().to_vec()
-}
 
 /// A leaf right below `root`, changed by `change`, and the verdict on it.
 fn verdict(change: impl FnOnce(&mut CertificateParams)) -> Result<(), ChainInvalid> {
@@ -217,17 +165,13 @@ fn rejects_an_authority_as_client() {
 fn rejects_a_client_certificate_that_issues_another() {
     let root = root("root");
     let client = below_with(&root, client_params());
-    let grandchild = leaf(&client, &client_params_named("grandchild"));
+    let mut grandchild = client_params();
+    grandchild.distinguished_name = params("grandchild").distinguished_name;
+    let grandchild = leaf(&client, &grandchild);
     assert_eq!(
         verify_client_chain(&grandchild, &[der(&client)], &anchors(&root), NOW),
         Err(ChainInvalid::IssuerNotAuthority)
     );
-}
-
-fn client_params_named(name: &str) -> CertificateParams {
-    let mut named = client_params();
-    named.distinguished_name = params(name).distinguished_name;
-    named
 }
 
 #[test]
@@ -336,106 +280,19 @@ fn accepts_every_kind_of_client_key() {
     }
 }
 
-/// A list of `issuer` that revokes the serial numbers.
-fn list(issuer: &Authority, revoked: &[u8]) -> Vec<u8> {
-    let revoked_certs = revoked
-        .iter()
-        .map(|serial| RevokedCertParams {
-            serial_number: SerialNumber::from_slice(&[*serial]),
-            revocation_time: date_time_ymd(2025, 3, 1),
-            reason_code: None,
-            invalidity_date: None,
-        })
-        .collect();
-    let params = CertificateRevocationListParams {
-        this_update: date_time_ymd(2025, 6, 1),
-        next_update: date_time_ymd(2026, 6, 1),
-        crl_number: SerialNumber::from_slice(&[1]),
-        issuing_distribution_point: None,
-        revoked_certs,
-        key_identifier_method: KeyIdMethod::Sha256,
+/// Made with OpenSSL, since rcgen can't sign with SHA-1; the other certificate differs in the digest alone.
+#[test]
+fn rejects_a_certificate_signed_with_sha1() {
+    let read = |pem: &str| {
+        use rustls_pki_types::pem::PemObject as _;
+        CertificateDer::from_pem_slice(pem.as_bytes()).unwrap().to_vec()
     };
-    params.signed_by(issuer).unwrap().der().to_vec()
-}
-
-fn with_lists(authority: &Authority, lists: &[Vec<u8>]) -> TrustAnchors {
-    anchors(authority).with_revocation_lists(lists.iter().map(Vec::as_slice)).unwrap()
-}
-
-#[test]
-fn rejects_a_revoked_leaf() {
-    let root = root("root");
-    let client = leaf(&root, &client_params());
-    let judge = |anchors: &TrustAnchors| verify_client_chain(&client, &[], anchors, NOW);
-    assert_eq!(judge(&with_lists(&root, &[list(&root, &[7])])), Err(ChainInvalid::Revoked));
-    assert_eq!(judge(&with_lists(&root, &[list(&root, &[6, 8])])), Ok(()));
-    assert_eq!(judge(&with_lists(&root, &[])), Ok(()));
-}
-
-#[test]
-fn rejects_a_leaf_below_a_revoked_intermediate() {
-    let root = root("root");
-    let mut params = authority_params("intermediate");
-    params.serial_number = Some(SerialNumber::from_slice(&[9]));
-    let intermediate = below_with(&root, params);
-    let client = leaf(&intermediate, &client_params());
-    let judge = |lists: &[Vec<u8>]| {
-        verify_client_chain(&client, &[der(&intermediate)], &with_lists(&root, lists), NOW)
-    };
-    assert_eq!(judge(&[list(&root, &[9]), list(&intermediate, &[])]), Err(ChainInvalid::Revoked));
-    assert_eq!(judge(&[list(&root, &[]), list(&intermediate, &[])]), Ok(()));
-    assert_eq!(judge(&[list(&root, &[])]), Err(ChainInvalid::RevocationUnknown));
-}
-
-#[test]
-fn rejects_when_the_revocation_list_is_expired_forged_or_of_another_authority() {
-    let root = root("root");
-    let client = leaf(&root, &client_params());
-    let judge = |list: Vec<u8>, now| verify_client_chain(&client, &[], &with_lists(&root, &[list]), now);
-    let year_2027 = UnixTime::from_seconds(1_798_761_600);
-    assert_eq!(judge(list(&root, &[]), year_2027), Err(ChainInvalid::RevocationListExpired));
-    assert_eq!(judge(list(&self::root("root"), &[]), NOW), Err(ChainInvalid::RevocationListInvalid));
-    assert_eq!(judge(list(&self::root("other"), &[]), NOW), Err(ChainInvalid::RevocationUnknown));
-}
-
-#[test]
-fn reads_authorities_and_lists_from_pem() {
-    let (first, second) = (root("first"), root("second"));
-    let anchors = TrustAnchors::from_pem((first.pem() + &second.pem()).as_bytes()).unwrap();
-    assert_eq!(anchors.count(), 2);
-    for authority in [&first, &second] {
-        let client = leaf(authority, &client_params());
-        assert_eq!(verify_client_chain(&client, &[], &anchors, NOW), Ok(()));
-    }
-    let text =
-        x509_cert::der::pem::encode_string("X509 CRL", Default::default(), &list(&first, &[7])).unwrap();
-    let anchors = anchors.with_revocation_lists_pem(text.as_bytes()).unwrap();
-    assert!(anchors.check_revocation());
-    let client = leaf(&first, &client_params());
-    assert_eq!(verify_client_chain(&client, &[], &anchors, NOW), Err(ChainInvalid::Revoked));
-}
-
-#[test]
-fn rejects_anchors_that_are_none() {
-    let root = root("root");
-    let client = leaf(&root, &client_params());
-    let invalid = |der: &[u8]| TrustAnchors::from_der([root.der().as_ref(), der]).unwrap_err();
-    assert_eq!(invalid(&client), TrustAnchorsInvalid::NotAuthority(1));
-    assert_eq!(invalid(b"garbage"), TrustAnchorsInvalid::Certificate(1));
-    let mut params = authority_params("crl signer");
-    params.key_usages = vec![KeyUsagePurpose::CrlSign];
-    assert_eq!(invalid(&der(&below_with(&root, params))), TrustAnchorsInvalid::NotAuthority(1));
-    assert_eq!(TrustAnchors::from_der([]).unwrap_err(), TrustAnchorsInvalid::Empty);
-    assert_eq!(TrustAnchors::from_pem(b"no pem").unwrap_err(), TrustAnchorsInvalid::Empty);
-    let cut = root.pem().replace("-----END", "");
-    assert_eq!(TrustAnchors::from_pem(cut.as_bytes()).unwrap_err(), TrustAnchorsInvalid::NotPem);
-    let anchors = anchors(&root);
+    let anchors = TrustAnchors::from_pem(include_bytes!("../tests/certificates/authority.pem")).unwrap();
+    let in_2030 = UnixTime::from_seconds(1_893_456_000);
+    let judge = |pem| verify_client_chain(&read(pem), &[], &anchors, in_2030);
+    assert_eq!(judge(include_str!("../tests/certificates/client_sha256.pem")), Ok(()));
     assert_eq!(
-        anchors.clone().with_revocation_lists([&b"garbage"[..]]).unwrap_err(),
-        TrustAnchorsInvalid::RevocationList(0)
-    );
-    assert_eq!(
-        anchors.with_revocation_lists_pem(root.pem().as_bytes()).unwrap_err(),
-        TrustAnchorsInvalid::NoRevocationList
+        judge(include_str!("../tests/certificates/client_sha1.pem")),
+        Err(ChainInvalid::UnsupportedAlgorithm)
     );
 }

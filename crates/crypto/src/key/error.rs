@@ -79,8 +79,8 @@ impl fmt::Display for KeyError {
                 needs(*algorithm)
             ),
             Self::UnknownKind => f.write_str(
-                "the key is not a valid PKCS#8 key on P-256, P-384 or Ed25519, nor RSA; make one with \
-                 `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`",
+                "the key is not a valid PKCS#8 key on P-256, P-384 or Ed25519, nor RSA of 2048 to 8192 bits; \
+                 make one with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`",
             ),
             Self::Public(reason) => write!(f, "{reason}; make a new key that keeps the rule"),
             Self::MissingMember(name) => write!(
