@@ -253,6 +253,12 @@ impl<'r> NeedsIntrospection<'r> {
         self.started.presentation.token()
     }
 
+    /// SHA-256 of the token.
+    #[must_use]
+    pub const fn token_digest(&self) -> &Sha256Digest {
+        &self.started.digest
+    }
+
     /// Judges the answer of `issuer`'s introspection endpoint and confirms the binding. The token is
     /// returned beside the next step, for the caller to cache.
     ///

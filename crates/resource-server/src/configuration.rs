@@ -1,0 +1,546 @@
+//! The guard's configuration, as it is written in a file, and its making into a guard. Unknown options,
+//! contradictions and unsafe values are refused with the option, the value, the rule and the remedy.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bindery_core::crypto::MacKey;
+use bindery_core::dpop::nonce::NonceKeyRing;
+use bindery_core::dpop::proof::{NonceRequirement, ProofPolicy};
+use bindery_core::dpop::target::PublicBase;
+use bindery_core::encoding::base64url;
+use bindery_core::jose::algorithm::{AlgorithmSet, SignatureAlgorithm};
+use bindery_core::resource::step::{AcceptedMechanisms, ResourceIdentity, ResourcePolicy};
+use bindery_core::token::access_token::TrustedIssuer;
+use bindery_http::{Clock, EdgePolicy};
+use bindery_store::ReplayStore;
+use http::Method;
+use serde::Deserialize;
+
+use crate::guard::{Guard, Inner, Nonces};
+use crate::introspection::{Introspection, IntrospectionCredentials};
+use crate::key_source::{IssuerKeys, KeyLocation};
+use crate::observer::{Observer, TracingObserver};
+use crate::route::{Mode, Route, RouteTable};
+use crate::token_cache::TokenCache;
+
+/// Everything that a guard can be told.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuardConfiguration {
+    /// The https URLs under which clients reach this server: origin and path prefix. At least one.
+    pub public_urls: Vec<PublicUrl>,
+    /// The authorization servers whose tokens are accepted. At least one.
+    #[serde(rename = "issuer")]
+    pub issuers: Vec<IssuerConfiguration>,
+    /// The routes; what none matches is enforced with the defaults.
+    #[serde(default, rename = "route")]
+    pub routes: Vec<RouteConfiguration>,
+    /// How old a proof may be, in seconds (at most 300).
+    #[serde(default = "default_past")]
+    pub proof_past_seconds: u64,
+    /// How far ahead a proof's time may lie, in seconds (at most 60).
+    #[serde(default = "default_future")]
+    pub proof_future_seconds: u64,
+    /// How old a nonce may be, in seconds (10 to 3600).
+    #[serde(default = "default_nonce_lifetime")]
+    pub nonce_lifetime_seconds: u64,
+    /// The algorithms accepted for proofs, by their registered names.
+    #[serde(default)]
+    pub proof_algorithms: Option<Vec<String>>,
+    /// Nonce keys that all nodes of this resource server share, the current one first. Without any, the
+    /// guard makes its own, and its nonces are good at this process alone.
+    #[serde(default, rename = "nonce_key")]
+    pub nonce_keys: Vec<NonceKeyConfiguration>,
+    /// The `realm` of challenges.
+    #[serde(default)]
+    pub realm: Option<String>,
+    /// The URL of the protected resource metadata (RFC 9728) that challenges point to.
+    #[serde(default)]
+    pub resource_metadata: Option<String>,
+    /// How many verified tokens are kept.
+    #[serde(default = "default_token_cache")]
+    pub token_cache_entries: usize,
+}
+
+/// A public URL, plain or with the internal prefix that a proxy puts in place of its path.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum PublicUrl {
+    /// A proxy, if there is one, removes the URL's path prefix.
+    Plain(String),
+    /// A proxy replaces the URL's path by `arrives_as`.
+    Replaced {
+        /// The public URL.
+        url: String,
+        /// The path prefix with which requests arrive.
+        arrives_as: String,
+    },
+}
+
+/// A trusted authorization server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssuerConfiguration {
+    /// The issuer identifier, exactly as in `iss`.
+    pub issuer: String,
+    /// The audiences that name this resource server. At least one.
+    pub audiences: Vec<String>,
+    /// Where the keys are; without it, the issuer's metadata says.
+    #[serde(default)]
+    pub jwks_uri: Option<String>,
+    /// The algorithms accepted from this issuer.
+    #[serde(default)]
+    pub algorithms: Option<Vec<String>>,
+    /// Where opaque tokens are asked about.
+    #[serde(default)]
+    pub introspection: Option<IntrospectionConfiguration>,
+}
+
+/// An introspection endpoint and the guard's credentials there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IntrospectionConfiguration {
+    /// The endpoint.
+    pub endpoint: String,
+    /// The guard's client identifier.
+    pub client_id: String,
+    /// A file that holds the client secret. Without it the guard authenticates by its certificate.
+    #[serde(default)]
+    pub client_secret_file: Option<PathBuf>,
+}
+
+/// One route.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteConfiguration {
+    /// The path and everything below it.
+    pub path: String,
+    /// The methods; all when empty.
+    #[serde(default)]
+    pub methods: Vec<String>,
+    /// How strictly.
+    #[serde(default)]
+    pub mode: Mode,
+    /// `dpop`, `mtls` and `dangerous_bearer`; without it, the first two.
+    #[serde(default)]
+    pub mechanisms: Option<Vec<String>>,
+    /// Scope values that a token must have, separated by spaces.
+    #[serde(default)]
+    pub scope: String,
+    /// Whether every proof must hold a nonce.
+    #[serde(default)]
+    pub nonce_required: bool,
+}
+
+/// A nonce key that nodes share.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NonceKeyConfiguration {
+    /// Names the key among the nodes.
+    pub id: u8,
+    /// A file that holds 32 random bytes in base64url.
+    pub file: PathBuf,
+}
+
+fn default_past() -> u64 {
+    60
+}
+fn default_future() -> u64 {
+    30
+}
+fn default_nonce_lifetime() -> u64 {
+    300
+}
+fn default_token_cache() -> usize {
+    50_000
+}
+
+/// A configuration that the guard refuses to start with.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigurationInvalid {
+    /// An option has a value that breaks a rule.
+    #[error("{option} = {value:?}: {rule}; {remedy}")]
+    Option {
+        /// The option.
+        option: String,
+        /// Its value.
+        value: String,
+        /// The rule.
+        rule: String,
+        /// What to write instead.
+        remedy: &'static str,
+    },
+    /// A file that an option names can't be used.
+    #[error("{option}: {path}: {rule}; {remedy}", path = path.display())]
+    File {
+        /// The option.
+        option: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        rule: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The system's random source failed.
+    #[error("the system's random source failed; without it no nonce can be made")]
+    Random,
+}
+
+/// What the guard needs beside its configuration.
+pub struct GuardParts<R> {
+    /// The replay store.
+    pub replay: R,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Which proxies are believed, and which headers are stripped.
+    pub edge: EdgePolicy,
+    /// The client for fetching keys and introspecting, made from [`crate::outbound::http_client_builder`].
+    pub http_client: reqwest::Client,
+    /// Where decisions are told; [`TracingObserver`] when `None`.
+    pub observer: Option<Arc<dyn Observer>>,
+}
+
+impl GuardConfiguration {
+    /// Makes the guard.
+    ///
+    /// # Errors
+    /// [`ConfigurationInvalid`] names option, value, rule and remedy.
+    pub fn into_guard<R: ReplayStore>(self, parts: GuardParts<R>) -> Result<Guard<R>, ConfigurationInvalid> {
+        let now = parts.clock.now();
+        let proof = self.proof_policy(parts.replay.accepted_since())?;
+        let bases = self.public_bases()?;
+        let nonce_scope = bases.first().map(|base| base.as_str().to_owned()).unwrap_or_default();
+        let issuers = self.trusted_issuers()?;
+        let routes = self.route_table(&proof)?;
+        let nonces = match self.nonce_ring()? {
+            Some(ring) => Nonces::shared(ring),
+            None => Nonces::own(now).map_err(|_| ConfigurationInvalid::Random)?,
+        };
+        for text in [&self.realm, &self.resource_metadata].into_iter().flatten() {
+            if text.bytes().any(|byte| !(0x20..0x7f).contains(&byte) || matches!(byte, b'"' | b'\\')) {
+                return Err(invalid(
+                    "realm or resource_metadata",
+                    text,
+                    "it goes into a quoted string of a header",
+                    "write it without quotes, backslashes and control characters",
+                ));
+            }
+        }
+        let keys = self
+            .issuers
+            .iter()
+            .map(|issuer| {
+                let location = issuer.jwks_uri.clone().map_or(KeyLocation::Metadata, KeyLocation::JwksUri);
+                IssuerKeys::new(issuer.issuer.clone(), location, parts.http_client.clone())
+            })
+            .collect();
+        let introspection = self.introspection(&parts.http_client)?;
+        Ok(Guard {
+            inner: Arc::new(Inner {
+                identity: ResourceIdentity { bases, issuers, nonce_scope },
+                edge: parts.edge,
+                routes,
+                realm: self.realm,
+                resource_metadata: self.resource_metadata,
+                keys,
+                introspection,
+                tokens: TokenCache::new(self.token_cache_entries.max(16)),
+                replay: parts.replay,
+                nonces,
+                clock: parts.clock,
+                observer: parts.observer.unwrap_or_else(|| Arc::new(TracingObserver::default())),
+            }),
+        })
+    }
+
+    fn proof_policy(
+        &self,
+        accepted_since: Option<bindery_core::time::UnixTime>,
+    ) -> Result<ProofPolicy, ConfigurationInvalid> {
+        let within = |option: &str, value: u64, least: u64, most: u64, remedy| {
+            if (least..=most).contains(&value) {
+                return Ok(Duration::from_secs(value));
+            }
+            Err(invalid(option, value, format!("it must lie between {least} and {most} seconds"), remedy))
+        };
+        Ok(ProofPolicy {
+            algorithms: algorithms("proof_algorithms", self.proof_algorithms.as_deref())?,
+            past: within("proof_past_seconds", self.proof_past_seconds, 1, 300, "60 suits most clients")?,
+            future: within(
+                "proof_future_seconds",
+                self.proof_future_seconds,
+                0,
+                60,
+                "30 suits most clients",
+            )?,
+            nonce: NonceRequirement::Optional,
+            nonce_lifetime: within(
+                "nonce_lifetime_seconds",
+                self.nonce_lifetime_seconds,
+                10,
+                3600,
+                "300 is the default",
+            )?,
+            accepted_since,
+        })
+    }
+
+    fn public_bases(&self) -> Result<Vec<PublicBase>, ConfigurationInvalid> {
+        if self.public_urls.is_empty() {
+            return Err(invalid(
+                "public_urls",
+                "[]",
+                "proofs are compared with the URLs that clients use",
+                "write the https URL under which clients reach this server",
+            ));
+        }
+        self.public_urls
+            .iter()
+            .map(|url| {
+                let (url, arrives_as) = match url {
+                    PublicUrl::Plain(url) => (url, None),
+                    PublicUrl::Replaced { url, arrives_as } => (url, Some(arrives_as)),
+                };
+                let base = PublicBase::parse(url).map_err(|reason| {
+                    invalid(
+                        "public_urls",
+                        url,
+                        reason,
+                        "write an https URL such as \"https://api.example.com\"",
+                    )
+                })?;
+                Ok(match arrives_as {
+                    Some(prefix) => base.replacing(prefix),
+                    None => base,
+                })
+            })
+            .collect()
+    }
+
+    fn trusted_issuers(&self) -> Result<Vec<TrustedIssuer>, ConfigurationInvalid> {
+        if self.issuers.is_empty() {
+            return Err(invalid(
+                "issuer",
+                "[]",
+                "without an issuer no token can be accepted",
+                "add an [[issuer]] with issuer and audiences",
+            ));
+        }
+        self.issuers
+            .iter()
+            .map(|issuer| {
+                for url in [Some(&issuer.issuer), issuer.jwks_uri.as_ref()].into_iter().flatten() {
+                    if !url.starts_with("https://") {
+                        return Err(invalid(
+                            "issuer",
+                            url,
+                            "issuers and their keys are reached over https only",
+                            "write the https URL",
+                        ));
+                    }
+                }
+                if issuer.audiences.is_empty() {
+                    return Err(invalid(
+                        "issuer.audiences",
+                        &issuer.issuer,
+                        "a token for somebody else must not work here",
+                        "name the audience that this server's tokens carry",
+                    ));
+                }
+                Ok(TrustedIssuer {
+                    issuer: issuer.issuer.clone(),
+                    audiences: issuer.audiences.clone(),
+                    algorithms: algorithms("issuer.algorithms", issuer.algorithms.as_deref())?,
+                    clock_skew: Duration::from_secs(self.proof_future_seconds.min(60)),
+                })
+            })
+            .collect()
+    }
+
+    fn route_table(&self, proof: &ProofPolicy) -> Result<RouteTable, ConfigurationInvalid> {
+        let policy =
+            |mechanisms, nonce| ResourcePolicy { proof: ProofPolicy { nonce, ..proof.clone() }, mechanisms };
+        let routes = self
+            .routes
+            .iter()
+            .map(|route| {
+                if crate::path::parse(&route.path).ok().as_deref() != Some(route.path.as_str()) {
+                    return Err(invalid(
+                        "route.path",
+                        &route.path,
+                        "a route is matched on a plain absolute path",
+                        "write it with a leading slash, without dot segments, `;`, `%` and empty segments",
+                    ));
+                }
+                let methods = route.methods.iter().map(|method| {
+                    Method::from_bytes(method.as_bytes()).map_err(|_| {
+                        invalid(
+                            "route.methods",
+                            method,
+                            "it is not an HTTP method",
+                            "write methods such as \"GET\"",
+                        )
+                    })
+                });
+                let nonce = if route.nonce_required {
+                    NonceRequirement::Required
+                } else {
+                    NonceRequirement::Optional
+                };
+                Ok(Route {
+                    path: route.path.clone(),
+                    methods: methods.collect::<Result<_, _>>()?,
+                    mode: route.mode,
+                    policy: policy(mechanisms(route.mechanisms.as_deref())?, nonce),
+                    scopes: route.scope.split_ascii_whitespace().map(Into::into).collect(),
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let fallback = Route {
+            path: "/".into(),
+            methods: Vec::new(),
+            mode: Mode::Enforce,
+            policy: policy(AcceptedMechanisms::default(), NonceRequirement::Optional),
+            scopes: Vec::new(),
+        };
+        Ok(RouteTable::new(routes, fallback))
+    }
+
+    fn nonce_ring(&self) -> Result<Option<NonceKeyRing>, ConfigurationInvalid> {
+        let mut ring: Option<NonceKeyRing> = None;
+        for configured in &self.nonce_keys {
+            let text = read_secret("nonce_key.file", &configured.file)?;
+            let bytes = base64url::decode_array(&text).map_err(|_| ConfigurationInvalid::File {
+                option: "nonce_key.file",
+                path: configured.file.clone(),
+                rule: "it does not hold 32 bytes in base64url without padding".into(),
+                remedy: "make one with `openssl rand 32 | basenc --base64url | tr -d =`",
+            })?;
+            let key = MacKey::new(bytes);
+            ring = Some(match ring {
+                None => NonceKeyRing::new(configured.id, key),
+                Some(ring) => ring.with_previous(configured.id, key),
+            });
+        }
+        Ok(ring)
+    }
+
+    fn introspection(
+        &self,
+        client: &reqwest::Client,
+    ) -> Result<Option<(usize, Introspection)>, ConfigurationInvalid> {
+        let mut configured = self
+            .issuers
+            .iter()
+            .enumerate()
+            .filter_map(|(at, issuer)| Some((at, issuer.introspection.as_ref()?)));
+        let Some((at, settings)) = configured.next() else { return Ok(None) };
+        if let Some((_, other)) = configured.next() {
+            return Err(invalid(
+                "issuer.introspection",
+                &other.endpoint,
+                "an opaque token does not say who issued it, so only one issuer can be asked",
+                "leave introspection to one issuer and let the others issue JWTs",
+            ));
+        }
+        if !settings.endpoint.starts_with("https://") {
+            return Err(invalid(
+                "issuer.introspection.endpoint",
+                &settings.endpoint,
+                "tokens are sent there",
+                "write the https URL",
+            ));
+        }
+        let client_id = settings.client_id.clone();
+        let credentials = match &settings.client_secret_file {
+            Some(file) => IntrospectionCredentials::ClientSecretBasic {
+                client_id,
+                secret: read_secret("issuer.introspection.client_secret_file", file)?,
+            },
+            None => IntrospectionCredentials::Mtls { client_id },
+        };
+        Ok(Some((at, Introspection::new(settings.endpoint.clone(), credentials, client.clone()))))
+    }
+}
+
+fn invalid(
+    option: &str,
+    value: impl ToString,
+    rule: impl ToString,
+    remedy: &'static str,
+) -> ConfigurationInvalid {
+    ConfigurationInvalid::Option {
+        option: option.into(),
+        value: value.to_string(),
+        rule: rule.to_string(),
+        remedy,
+    }
+}
+
+fn read_secret(option: &'static str, path: &PathBuf) -> Result<String, ConfigurationInvalid> {
+    let text = std::fs::read_to_string(path).map_err(|reason| ConfigurationInvalid::File {
+        option,
+        path: path.clone(),
+        rule: reason.to_string(),
+        remedy: "make the file readable for this process alone",
+    })?;
+    Ok(text.trim().to_owned())
+}
+
+fn algorithms(option: &str, names: Option<&[String]>) -> Result<AlgorithmSet, ConfigurationInvalid> {
+    let Some(names) = names else { return Ok(AlgorithmSet::DEFAULT) };
+    let algorithms = names
+        .iter()
+        .map(|name| {
+            SignatureAlgorithm::from_name(name).ok_or_else(|| {
+                invalid(
+                    option,
+                    name,
+                    "it is not an asymmetric algorithm that Bindery knows",
+                    "choose among ES256, EdDSA, PS256, ES384 and RS256",
+                )
+            })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    if algorithms.is_empty() {
+        return Err(invalid(
+            option,
+            "[]",
+            "without an algorithm nothing can be accepted",
+            "leave the option out, or name one",
+        ));
+    }
+    Ok(AlgorithmSet::of(&algorithms))
+}
+
+fn mechanisms(names: Option<&[String]>) -> Result<AcceptedMechanisms, ConfigurationInvalid> {
+    let Some(names) = names else { return Ok(AcceptedMechanisms::default()) };
+    let mut accepted = AcceptedMechanisms { dpop: false, mtls: false, dangerous_bearer: false };
+    for name in names {
+        match name.as_str() {
+            "dpop" => accepted.dpop = true,
+            "mtls" => accepted.mtls = true,
+            "dangerous_bearer" => accepted.dangerous_bearer = true,
+            _ => {
+                return Err(invalid(
+                    "route.mechanisms",
+                    name,
+                    "it is not a mechanism",
+                    "choose among dpop, mtls and dangerous_bearer",
+                ));
+            }
+        }
+    }
+    if names.is_empty() {
+        return Err(invalid(
+            "route.mechanisms",
+            "[]",
+            "a route that accepts nothing lets nobody in",
+            "leave the option out, or name one",
+        ));
+    }
+    Ok(accepted)
+}
