@@ -8,7 +8,8 @@ use bindery_core::resource::challenge::{self, ChallengeContext, ErrorAnswer};
 use bindery_core::resource::presentation::{RequestFacts, scheme_of};
 use bindery_http::render;
 use bindery_store::ReplayStore;
-use http::{Response, StatusCode};
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, Response, StatusCode};
 
 use crate::guard::Guard;
 use crate::route::Route;
@@ -17,16 +18,14 @@ impl<R: ReplayStore> Guard<R> {
     /// The response to a request that `route` refuses for `rejection`.
     pub fn answer(&self, rejection: &Rejection, route: &Route, facts: &RequestFacts<'_>) -> Response<Body> {
         let answer = self.error_answer(rejection, route, facts);
-        let nonce = if answer.needs_nonce { self.fresh_nonce(facts.now).ok() } else { None };
-        if answer.needs_nonce && nonce.is_none() {
-            // A demand for a nonce without the nonce would send the client in circles.
-            tracing::error!(event = "nonce_unavailable", "the system's random source failed");
-            return render::oauth_error(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "temporarily_unavailable",
-                "The request can't be checked at the moment.",
-            );
-        }
+        let nonce = match answer.needs_nonce.then(|| self.fresh_nonce(facts.now)).transpose() {
+            Ok(nonce) => nonce,
+            Err(reason) => {
+                // A demand for a nonce without the nonce would send the client in circles.
+                tracing::error!(event = "nonce_unavailable", %reason);
+                return unchecked();
+            }
+        };
         render::error_answer(&answer, nonce.as_ref().map(|nonce| nonce.as_str()))
     }
 
@@ -47,4 +46,14 @@ impl<R: ReplayStore> Guard<R> {
         };
         challenge::answer(rejection, scheme_of(facts), &context)
     }
+}
+
+fn unchecked() -> Response<Body> {
+    let mut response = render::oauth_error(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "temporarily_unavailable",
+        "The request can't be checked at the moment.",
+    );
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }

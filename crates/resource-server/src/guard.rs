@@ -131,17 +131,24 @@ impl<R: ReplayStore> Guard<R> {
     /// A nonce of this guard.
     ///
     /// # Errors
-    /// [`RandomUnavailable`] when the system's random source fails.
-    pub fn fresh_nonce(&self, now: UnixTime) -> Result<DpopNonce, RandomUnavailable> {
-        self.inner.nonces.rotate_when_due(now)?;
-        // A nonce must be younger than the replay memory, or it would be refused at once.
-        let now = self
-            .inner
-            .replay
-            .accepted_since()
-            .map_or(now, |since| now.max(since.plus(Duration::from_secs(1))));
+    /// [`NonceUnavailable`]; the request is then answered as one that can't be checked.
+    pub fn fresh_nonce(&self, now: UnixTime) -> Result<DpopNonce, NonceUnavailable> {
+        if self.inner.replay.accepted_since().is_some_and(|since| now <= since) {
+            return Err(NonceUnavailable::TooEarly);
+        }
+        self.inner.nonces.rotate_when_due(now).map_err(|_| NonceUnavailable::Random)?;
+        let random = random_bytes().map_err(|_| NonceUnavailable::Random)?;
         let ring = self.inner.nonces.ring.load();
-        Ok(nonce::issue(&ring, &self.inner.identity.nonce_scope, now, random_bytes()?, &AwsLc))
+        Ok(nonce::issue(&ring, &self.inner.identity.nonce_scope, now, random, &AwsLc))
+    }
+
+    /// Waits out the second in which the replay memory began. Nonces count in seconds, and one that an
+    /// earlier process made in this very second must not look younger than the memory (DPOP-11.1-11). Call
+    /// it before listening; without it, requests of that second that need a nonce are answered 503.
+    pub async fn ready(&self) {
+        while self.inner.replay.accepted_since().is_some_and(|since| self.now() <= since) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// The routes, for the operator's eyes: the most specific first.
@@ -160,6 +167,17 @@ impl<R: ReplayStore> Guard<R> {
     pub fn now(&self) -> UnixTime {
         self.inner.clock.now()
     }
+}
+
+/// Why no nonce can be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NonceUnavailable {
+    /// The system's random source failed.
+    #[error("the system's random source failed")]
+    Random,
+    /// The replay memory began in this very second: see [`Guard::ready`].
+    #[error("the replay memory began in this very second")]
+    TooEarly,
 }
 
 /// The nonce keys of a guard: shared ones that the operator rotates, or its own, rotated by itself.
