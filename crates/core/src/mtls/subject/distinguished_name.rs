@@ -222,11 +222,20 @@ impl AttributeValue {
             if !folded.is_empty() {
                 folded.push(' ');
             }
-            folded.extend(word.chars().flat_map(char::to_lowercase));
+            word.chars().for_each(|character| fold(character, &mut folded));
         }
         if folded.is_empty() {
             return Err("a value is empty");
         }
         Ok(Self::Text(folded))
+    }
+}
+
+/// Lower case, except that nothing outside ASCII folds into it: KELVIN SIGN is no `k` to a reader who
+/// registered `k`, and a certificate authority may not have seen the difference.
+fn fold(character: char, folded: &mut String) {
+    match character.is_ascii() {
+        false if character.to_lowercase().any(|lower| lower.is_ascii()) => folded.push(character),
+        _ => folded.extend(character.to_lowercase()),
     }
 }
