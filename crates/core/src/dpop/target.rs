@@ -103,6 +103,11 @@ impl TargetUri<'_> {
         NormalUri::parse(&alloc::format!("{}{rest}", base.as_str())).ok()
     }
 
+    /// The URIs that would be accepted, one for each base that can stand for the path, in normal form.
+    pub(crate) fn accepted(&self) -> impl Iterator<Item = String> {
+        self.bases.iter().filter_map(|base| self.under(base)).map(|uri| uri.text)
+    }
+
     /// The URI under the first base, for the operator.
     #[must_use]
     pub fn first(&self) -> String {
@@ -181,6 +186,13 @@ impl NormalUri {
         push_path(path, &mut text)?;
         Ok(Self { text, origin_length })
     }
+}
+
+/// The normal form in which `uri` is compared, cut after its origin.
+pub(crate) fn normal_form(uri: &str) -> Result<(String, String), TargetInvalid> {
+    let NormalUri { mut text, origin_length } = NormalUri::parse(uri)?;
+    let path = text.split_off(origin_length);
+    Ok((text, path))
 }
 
 fn push_authority(authority: &str, text: &mut String) -> Result<(), TargetInvalid> {

@@ -82,27 +82,40 @@ impl core::fmt::Debug for Presentation<'_> {
 /// # Errors
 /// A [`Rejection`] when there is no token, more than one, or one in a place or form that is not accepted.
 pub fn parse<'r>(facts: &RequestFacts<'r>) -> Result<Presentation<'r>, Rejection> {
-    if facts.token_in_query {
-        return Err(Rejection::TokenInQuery);
-    }
-    let value = match facts.authorization {
-        [] => return Err(Rejection::NoCredentials),
-        [value] => *value,
-        _ => return Err(Rejection::DuplicateCredentials),
-    };
-    if facts.dpop.len() > 1 {
-        return Err(Rejection::ProofDuplicate);
-    }
-    let Some((scheme, token)) = parse_credentials(value)? else { return Err(Rejection::NoCredentials) };
+    require_no_token_in_query(facts)?;
+    let value = require_one_authorization(facts)?;
+    require_at_most_one_proof(facts)?;
+    let (scheme, token) = parse_credentials(value)?.ok_or(Rejection::NoCredentials)?;
     match scheme {
         Scheme::Bearer => Ok(Presentation::Bearer { token }),
-        Scheme::Dpop => {
-            let proof = facts.dpop.first().ok_or(Rejection::ProofMissing)?;
-            // A proof is ASCII; anything else is malformed like an empty segment.
-            let proof = core::str::from_utf8(proof).unwrap_or("");
-            Ok(Presentation::Dpop { token, proof })
-        }
+        Scheme::Dpop => Ok(Presentation::Dpop { token, proof: require_proof(facts)? }),
     }
+}
+
+/// OAuth 2.1 section 5.2, FAPI 2.0: no token in the URI, where logs and caches keep it.
+pub(crate) const fn require_no_token_in_query(facts: &RequestFacts<'_>) -> Result<(), Rejection> {
+    if facts.token_in_query { Err(Rejection::TokenInQuery) } else { Ok(()) }
+}
+
+/// RFC 6750 section 2: one way, one `Authorization` header.
+pub(crate) const fn require_one_authorization<'r>(facts: &RequestFacts<'r>) -> Result<&'r [u8], Rejection> {
+    match facts.authorization {
+        [] => Err(Rejection::NoCredentials),
+        [value] => Ok(value),
+        _ => Err(Rejection::DuplicateCredentials),
+    }
+}
+
+/// RFC 9449 section 4.3 step 1: not more than one `DPoP` header.
+pub(crate) const fn require_at_most_one_proof(facts: &RequestFacts<'_>) -> Result<(), Rejection> {
+    if facts.dpop.len() > 1 { Err(Rejection::ProofDuplicate) } else { Ok(()) }
+}
+
+/// RFC 9449 section 7.1: scheme `DPoP` needs a proof.
+pub(crate) fn require_proof<'r>(facts: &RequestFacts<'r>) -> Result<&'r str, Rejection> {
+    let proof = facts.dpop.first().ok_or(Rejection::ProofMissing)?;
+    // A proof is ASCII; anything else is malformed like an empty segment.
+    Ok(core::str::from_utf8(proof).unwrap_or(""))
 }
 
 /// The scheme that the request used, for choosing the challenge that carries the error.
@@ -115,7 +128,7 @@ pub fn scheme_of(facts: &RequestFacts<'_>) -> Option<Scheme> {
 }
 
 /// `scheme SP token68`; `None` for a scheme that carries no access token.
-fn parse_credentials(value: &[u8]) -> Result<Option<(Scheme, &str)>, Rejection> {
+pub(crate) fn parse_credentials(value: &[u8]) -> Result<Option<(Scheme, &str)>, Rejection> {
     if value.len() > MAXIMUM_TOKEN + 8 {
         return Err(Rejection::AuthorizationMalformed("it is longer than 16 KiB"));
     }

@@ -18,6 +18,7 @@ use crate::dpop::proof::{self, ProofContext, ProofPolicy, VerifiedProof};
 use crate::dpop::target::{PublicBase, TargetUri};
 use crate::jose::algorithm::SignatureAlgorithm;
 use crate::jose::jwk::JwkSet;
+use crate::jose::thumbprint::JwkThumbprint;
 use crate::mtls;
 use crate::mtls::certificate::PresentedCertificate;
 use crate::rejection::Rejection;
@@ -160,37 +161,44 @@ impl<'r> Started<'r> {
     /// The binding: every key that the token names must be proven, by the scheme that carries it.
     fn confirm(self, token: Arc<VerifiedAccessToken>) -> Result<NeedsReplayCheck, Rejection> {
         let Self { proof, certificate, mechanisms, .. } = self;
-        let certificate = |bound| match mechanisms.mtls {
-            true => mtls::confirm::confirm(certificate, bound),
-            false => Err(Rejection::MechanismNotAccepted("mutual TLS")),
-        };
-        let binding = match (&proof, token.confirmation()) {
-            (Some(proof), Confirmation::Dpop(bound)) => ProvenBinding::Dpop(confirm_key(proof, bound)?),
-            (Some(proof), Confirmation::Both(bound, thumbprint)) => {
-                ProvenBinding::Both(confirm_key(proof, bound)?, certificate(thumbprint)?)
-            }
-            // DPOP-7.1-12: an unbound token gains nothing by a proof.
-            (Some(_), Confirmation::Unbound | Confirmation::Mtls(_)) => {
-                return Err(Rejection::UnboundTokenAsDpop);
-            }
-            // RFC 9449 section 7.2: never as bearer, with or without a proof beside it.
-            (None, Confirmation::Dpop(_) | Confirmation::Both(..)) => {
-                return Err(Rejection::BoundTokenAsBearer);
-            }
-            (None, Confirmation::Mtls(thumbprint)) => ProvenBinding::Mtls(certificate(thumbprint)?),
-            (None, Confirmation::Unbound) if mechanisms.dangerous_bearer => ProvenBinding::Bearer,
-            (None, Confirmation::Unbound) => return Err(Rejection::UnboundTokenNotAccepted),
-        };
+        let proven = proof.as_ref().map(VerifiedProof::thumbprint);
+        let binding = confirm_binding(proven, token.confirmation(), certificate, mechanisms)?;
         Ok(NeedsReplayCheck { proof, request: VerifiedRequest::new(token, binding) })
     }
 }
 
+/// Holds what the token names against what was proven: `proven` is the proof's key, none under `Bearer`.
+pub(crate) fn confirm_binding(
+    proven: Option<JwkThumbprint>,
+    confirmation: Confirmation,
+    certificate: &PresentedCertificate,
+    mechanisms: AcceptedMechanisms,
+) -> Result<ProvenBinding, Rejection> {
+    let certificate = |bound| match mechanisms.mtls {
+        true => mtls::confirm::confirm(certificate, bound),
+        false => Err(Rejection::MechanismNotAccepted("mutual TLS")),
+    };
+    Ok(match (proven, confirmation) {
+        (Some(proven), Confirmation::Dpop(bound)) => ProvenBinding::Dpop(confirm_key(proven, bound)?),
+        (Some(proven), Confirmation::Both(bound, thumbprint)) => {
+            ProvenBinding::Both(confirm_key(proven, bound)?, certificate(thumbprint)?)
+        }
+        // DPOP-7.1-12: an unbound token gains nothing by a proof.
+        (Some(_), Confirmation::Unbound | Confirmation::Mtls(_)) => {
+            return Err(Rejection::UnboundTokenAsDpop);
+        }
+        // RFC 9449 section 7.2: never as bearer, with or without a proof beside it.
+        (None, Confirmation::Dpop(_) | Confirmation::Both(..)) => {
+            return Err(Rejection::BoundTokenAsBearer);
+        }
+        (None, Confirmation::Mtls(thumbprint)) => ProvenBinding::Mtls(certificate(thumbprint)?),
+        (None, Confirmation::Unbound) if mechanisms.dangerous_bearer => ProvenBinding::Bearer,
+        (None, Confirmation::Unbound) => return Err(Rejection::UnboundTokenNotAccepted),
+    })
+}
+
 /// Step 12, second half: the proof's key is the token's.
-fn confirm_key(
-    proof: &VerifiedProof,
-    bound: crate::jose::thumbprint::JwkThumbprint,
-) -> Result<crate::jose::thumbprint::JwkThumbprint, Rejection> {
-    let proven = proof.thumbprint();
+fn confirm_key(proven: JwkThumbprint, bound: JwkThumbprint) -> Result<JwkThumbprint, Rejection> {
     if proven == bound { Ok(proven) } else { Err(Rejection::ProofKeyMismatch { proven, bound }) }
 }
 

@@ -58,24 +58,12 @@ impl<'t> UnverifiedAccessToken<'t> {
         let jws = CompactJws::split(token, MAXIMUM_TOKEN).map_err(Rejection::TokenMalformed)?;
         let header_text = jws.decode_header().map_err(Rejection::TokenMalformed)?;
         let header = JoseHeader::parse(&header_text).map_err(Rejection::TokenMalformed)?;
-        // RFC 9068 section 4: no other kind of JWT passes for an access token (JBCP-3.12-01).
-        if !matches!(header.typ(), Some("at+jwt" | "application/at+jwt")) {
-            return Err(Rejection::TokenType);
-        }
+        require_type(&header)?;
         let payload = jws.decode_payload().map_err(Rejection::TokenMalformed)?;
         let claims = json::parse_object(&payload)
             .map_err(|reason| Rejection::TokenMalformed(JwsMalformed::Payload(reason)))?;
-        let Some(Value::String(claimed)) = claims.get("iss") else {
-            return Err(Rejection::TokenClaim("iss"));
-        };
-        let issuer = issuers
-            .iter()
-            .find(|issuer| issuer.issuer == *claimed)
-            .ok_or_else(|| Rejection::TokenIssuer(Claimed::new(claimed)))?;
-        let name = header.alg().unwrap_or_default();
-        let algorithm = SignatureAlgorithm::from_name(name)
-            .filter(|algorithm| issuer.algorithms.contains(*algorithm))
-            .ok_or_else(|| Rejection::TokenAlgorithm(Claimed::new(name)))?;
+        let issuer = require_issuer(&claims, issuers)?;
+        let algorithm = require_algorithm(&header, issuer.algorithms)?;
         let key_id = header.kid().map(Into::into);
         Ok((Self { jws, algorithm, key_id, claims, digest }, issuer))
     }
@@ -103,22 +91,8 @@ impl<'t> UnverifiedAccessToken<'t> {
         now: UnixTime,
         cryptography: &dyn Cryptography,
     ) -> Result<VerifiedAccessToken, Rejection> {
-        let signature = self.jws.decode_signature().map_err(Rejection::TokenMalformed)?;
-        let message = self.jws.signing_input.as_bytes();
-        let mut tried = false;
-        let mut verified = false;
-        for jwk in keys.filter(|jwk| jwk.allows(self.algorithm)).take(4) {
-            tried = true;
-            if cryptography.verify_signature(self.algorithm, &jwk.key, message, &signature).is_ok() {
-                verified = true;
-                break;
-            }
-        }
-        match (tried, verified) {
-            (_, true) => VerifiedAccessToken::from_claims(self.claims, self.digest, issuer, now, Source::Jwt),
-            (true, false) => Err(Rejection::TokenSignature),
-            (false, false) => Err(Rejection::TokenKeyUnknown),
-        }
+        verify_signature(&self.jws, self.algorithm, keys, cryptography)?;
+        VerifiedAccessToken::from_claims(self.claims, self.digest, issuer, now, Source::Jwt)
     }
 }
 
@@ -136,8 +110,7 @@ pub struct VerifiedAccessToken {
     client_id: Option<Box<str>>,
     scope: Box<str>,
     identifier: Option<Box<str>>,
-    expires_at: UnixTime,
-    not_before: UnixTime,
+    validity: Validity,
     confirmation: Confirmation,
     claims: Map<String, Value>,
 }
@@ -171,34 +144,19 @@ impl VerifiedAccessToken {
         now: UnixTime,
         source: Source,
     ) -> Result<Self, Rejection> {
-        let text = |name: &'static str| match claims.get(name) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.as_str())),
-            Some(_) => Err(Rejection::TokenClaim(name)),
-        };
         if matches!(source, Source::Jwt) {
-            // RFC 9068 section 2.2: these must be there.
-            for name in ["sub", "client_id", "jti"] {
-                text(name)?.ok_or(Rejection::TokenClaim(name))?;
-            }
-            date(&claims, "iat")?.ok_or(Rejection::TokenClaim("iat"))?;
+            require_claims(&claims)?;
         }
         confirm_audience(&claims, issuer)?;
-        let expires_at = date(&claims, "exp")?.ok_or(Rejection::TokenClaim("exp"))?;
-        let starts = [date(&claims, "nbf")?, date(&claims, "iat")?];
+        let validity = Validity::read(&claims, issuer.clock_skew)?;
         let token = Self {
             digest,
             issuer: issuer.issuer.as_str().into(),
-            subject: text("sub")?.map(Into::into),
-            client_id: text("client_id")?.map(Into::into),
-            scope: text("scope")?.unwrap_or_default().into(),
-            identifier: text("jti")?.map(Into::into),
-            expires_at,
-            not_before: starts
-                .into_iter()
-                .flatten()
-                .max()
-                .map_or(UnixTime::MIN, |at| at.minus(issuer.clock_skew)),
+            subject: text(&claims, "sub")?.map(Into::into),
+            client_id: text(&claims, "client_id")?.map(Into::into),
+            scope: text(&claims, "scope")?.unwrap_or_default().into(),
+            identifier: text(&claims, "jti")?.map(Into::into),
+            validity,
             confirmation: Confirmation::parse(claims.get("cnf"))
                 .map_err(Rejection::ConfirmationUnenforceable)?,
             claims,
@@ -212,10 +170,7 @@ impl VerifiedAccessToken {
     /// # Errors
     /// [`Rejection::TokenExpired`] or [`Rejection::TokenNotYetValid`].
     pub fn require_valid_at(&self, now: UnixTime) -> Result<(), Rejection> {
-        if now >= self.expires_at {
-            return Err(Rejection::TokenExpired { expired_at: self.expires_at, now });
-        }
-        if now < self.not_before { Err(Rejection::TokenNotYetValid) } else { Ok(()) }
+        self.validity.require_at(now)
     }
 
     /// SHA-256 of the token's text: the only token that this value speaks for.
@@ -263,7 +218,7 @@ impl VerifiedAccessToken {
     /// `exp`.
     #[must_use]
     pub const fn expires_at(&self) -> UnixTime {
-        self.expires_at
+        self.validity.expires_at
     }
 
     /// The key or keys that the sender must hold.
@@ -279,8 +234,68 @@ impl VerifiedAccessToken {
     }
 }
 
+/// RFC 9068 section 4: no other kind of JWT passes for an access token (JBCP-3.12-01).
+pub(crate) fn require_type(header: &JoseHeader<'_>) -> Result<(), Rejection> {
+    match header.typ() {
+        Some("at+jwt" | "application/at+jwt") => Ok(()),
+        _ => Err(Rejection::TokenType),
+    }
+}
+
+/// `iss` is on the allow-list (JBCP-3.8-01).
+pub(crate) fn require_issuer<'i>(
+    claims: &Map<String, Value>,
+    issuers: &'i [TrustedIssuer],
+) -> Result<&'i TrustedIssuer, Rejection> {
+    let Some(Value::String(claimed)) = claims.get("iss") else {
+        return Err(Rejection::TokenClaim("iss"));
+    };
+    issuers
+        .iter()
+        .find(|issuer| issuer.issuer == *claimed)
+        .ok_or_else(|| Rejection::TokenIssuer(Claimed::new(claimed)))
+}
+
+/// `alg` is one that this issuer signs with; never `none`, never a MAC.
+pub(crate) fn require_algorithm(
+    header: &JoseHeader<'_>,
+    accepted: AlgorithmSet,
+) -> Result<SignatureAlgorithm, Rejection> {
+    let name = header.alg().unwrap_or_default();
+    SignatureAlgorithm::from_name(name)
+        .filter(|algorithm| accepted.contains(*algorithm))
+        .ok_or_else(|| Rejection::TokenAlgorithm(Claimed::new(name)))
+}
+
+/// One of the issuer's `keys` made the signature; at most four are tried.
+pub(crate) fn verify_signature<'k>(
+    jws: &CompactJws<'_>,
+    algorithm: SignatureAlgorithm,
+    keys: impl Iterator<Item = &'k Jwk>,
+    cryptography: &dyn Cryptography,
+) -> Result<(), Rejection> {
+    let signature = jws.decode_signature().map_err(Rejection::TokenMalformed)?;
+    let message = jws.signing_input.as_bytes();
+    let mut tried = false;
+    for jwk in keys.filter(|jwk| jwk.allows(algorithm)).take(4) {
+        tried = true;
+        if cryptography.verify_signature(algorithm, &jwk.key, message, &signature).is_ok() {
+            return Ok(());
+        }
+    }
+    Err(if tried { Rejection::TokenSignature } else { Rejection::TokenKeyUnknown })
+}
+
+/// RFC 9068 section 2.2: `sub`, `client_id`, `jti` and `iat` must be there.
+pub(crate) fn require_claims(claims: &Map<String, Value>) -> Result<(), Rejection> {
+    for name in ["sub", "client_id", "jti"] {
+        text(claims, name)?.ok_or(Rejection::TokenClaim(name))?;
+    }
+    date(claims, "iat")?.ok_or(Rejection::TokenClaim("iat")).map(|_| ())
+}
+
 /// `aud` is there and names this resource server (JBCP-3.9-01, RFC 9068 section 4).
-fn confirm_audience(claims: &Map<String, Value>, issuer: &TrustedIssuer) -> Result<(), Rejection> {
+pub(crate) fn confirm_audience(claims: &Map<String, Value>, issuer: &TrustedIssuer) -> Result<(), Rejection> {
     let ours = |value: &Value| issuer.audiences.iter().any(|audience| value.as_str() == Some(audience));
     match claims.get("aud") {
         Some(value @ Value::String(_)) if ours(value) => Ok(()),
@@ -292,7 +307,45 @@ fn confirm_audience(claims: &Map<String, Value>, issuer: &TrustedIssuer) -> Resu
     }
 }
 
-fn date(claims: &Map<String, Value>, name: &'static str) -> Result<Option<UnixTime>, Rejection> {
+/// The times between which a token is valid.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Validity {
+    pub(crate) expires_at: UnixTime,
+    pub(crate) not_before: UnixTime,
+}
+
+impl Validity {
+    /// Reads `exp`, which must be there, and the later of `nbf` and `iat` less the issuer's skew.
+    pub(crate) fn read(claims: &Map<String, Value>, clock_skew: Duration) -> Result<Self, Rejection> {
+        let expires_at = date(claims, "exp")?.ok_or(Rejection::TokenClaim("exp"))?;
+        let starts = [date(claims, "nbf")?, date(claims, "iat")?];
+        let start = starts.into_iter().flatten().max();
+        Ok(Self { expires_at, not_before: start.map_or(UnixTime::MIN, |at| at.minus(clock_skew)) })
+    }
+
+    /// Requires that `now` lies between them; `exp` itself is already too late.
+    pub(crate) fn require_at(self, now: UnixTime) -> Result<(), Rejection> {
+        if now >= self.expires_at {
+            return Err(Rejection::TokenExpired { expired_at: self.expires_at, now });
+        }
+        if now < self.not_before { Err(Rejection::TokenNotYetValid) } else { Ok(()) }
+    }
+}
+
+/// A claim that, if it is there, must be text.
+pub(crate) fn text<'c>(
+    claims: &'c Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<&'c str>, Rejection> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str())),
+        Some(_) => Err(Rejection::TokenClaim(name)),
+    }
+}
+
+/// A claim that, if it is there, must be a time.
+pub(crate) fn date(claims: &Map<String, Value>, name: &'static str) -> Result<Option<UnixTime>, Rejection> {
     let Some(value) = claims.get(name) else { return Ok(None) };
     let date: json::NumericDate =
         serde_json::from_str(&value.to_string()).map_err(|_| Rejection::TokenClaim(name))?;
