@@ -197,8 +197,7 @@ pub trait AuthorizationStore: Send + Sync + 'static {
     ) -> Result<Option<AccessTokenRecord>, StoreError>;
 
     /// Revokes an opaque access token. An unknown one is no error (RFC 7009 section 2.2).
-    async fn revoke_access_token(&self, token_sha256: &Sha256Digest, now: UnixTime)
-    -> Result<(), StoreError>;
+    async fn revoke_access_token(&self, token_sha256: &Sha256Digest) -> Result<(), StoreError>;
 
     /// Revokes a self-contained token by its `jti`, until `expires_at`, after which nobody accepts it.
     async fn revoke_token_id(&self, jti: &str, expires_at: UnixTime) -> Result<(), StoreError>;

@@ -8,6 +8,7 @@ pub mod authorization;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod error;
+mod fingerprint;
 pub mod memory;
 pub mod record;
 mod replay;

@@ -12,9 +12,8 @@ use bindery_core::time::UnixTime;
 ///
 /// Every implementation keeps these promises:
 ///
-/// - **False negative** (a copy answered [`Inserted`](ReplayOutcome::Inserted)): never, from the first
-///   `Inserted` through the last second of `expires_at`, for any number of concurrent callers and
-///   whatever the clock does. What was dropped after its time is not forgotten by a clock that steps
+/// - **False negative** (a copy with the same `expires_at` answered [`Inserted`](ReplayOutcome::Inserted)):
+///   never, for any number of concurrent callers and whatever the clock does. What was dropped after its time is not forgotten by a clock that steps
 ///   back: an entry that could have been dropped is answered [`Duplicate`](ReplayOutcome::Duplicate).
 /// - **False positive** (a new thing answered `Duplicate`): an entry whose `expires_at` lies before `now`
 ///   or is no later than that of an entry already dropped, since it can't be told apart from one; and,

@@ -220,11 +220,7 @@ impl AuthorizationStore for MemoryStore {
         Ok(live.then(|| token.clone()))
     }
 
-    async fn revoke_access_token(
-        &self,
-        token_sha256: &Sha256Digest,
-        _now: UnixTime,
-    ) -> Result<(), StoreError> {
+    async fn revoke_access_token(&self, token_sha256: &Sha256Digest) -> Result<(), StoreError> {
         self.lock()?.access_tokens.remove(token_sha256);
         Ok(())
     }

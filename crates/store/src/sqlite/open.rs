@@ -1,7 +1,23 @@
-//! Opening the file.
+//! Opening the file: its modes, its tables, its one writer and its readers. An error names the path, the
+//! rule and the remedy.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Connection as _};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+use super::claims;
+use super::file::OpenFile;
+use super::writer::Writer;
+use crate::fingerprint::FingerprintKey;
 
 /// How far an answered write is on its way to the disk (`PRAGMA synchronous`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -9,8 +25,8 @@ pub enum Synchronous {
     /// Each answered write survives `kill -9` and the loss of power.
     #[default]
     Full,
-    /// Each answered write survives `kill -9`; the last ones may be lost with the power. The file is never
-    /// damaged. Several times faster on slow disks.
+    /// Each answered write survives `kill -9`; the last ones may be lost with the power, and then a spent
+    /// token or a claim comes back to life. The file is never damaged. Faster on slow disks.
     Normal,
 }
 
@@ -43,17 +59,100 @@ pub struct OpenError {
     pub remedy: &'static str,
 }
 
-/// The authorization store in one SQLite file.
-#[derive(Debug, Clone)]
-pub struct SqliteStore {}
+/// The authorization store, and the durable replay store, in one SQLite file. Clones share the file.
+///
+/// Other processes may open the same file on the same machine; SQLite's locks keep them apart. Claims
+/// are bounded by the disk alone: when it is full, every write is `Unavailable`. The file and the two
+/// beside it (`-wal`, `-shm`) hold no token and no open key, yet whoever writes to them can forge any
+/// record: the file is made readable for its owner alone.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    pub(super) writer: Writer,
+    pub(super) readers: SqlitePool,
+    pub(super) file: Arc<OpenFile>,
+    pub(super) fingerprints: FingerprintKey,
+    writing: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
 
 impl SqliteStore {
-    /// Opens the file at `path`, makes it when it is not there, and brings its tables up to date.
+    /// Opens the file at `path`, makes it when it is not there, and brings its tables up to date. Must be
+    /// called within a Tokio runtime, which the writer then lives on.
     ///
     /// # Errors
     /// [`OpenError`], with the path, the rule and the remedy.
     pub async fn open(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
-        let _ = options;
-        Err(OpenError { path: path.to_owned(), rule: "not built yet", cause: String::new(), remedy: "wait" })
+        let failed = |rule, remedy| {
+            move |cause: &dyn std::fmt::Display| OpenError {
+                path: path.to_owned(),
+                rule,
+                cause: cause.to_string(),
+                remedy,
+            }
+        };
+        let unusable = failed(
+            "must be a SQLite database that this process can read and write",
+            "check that its directory exists, that this user may write there, and that no other program made the file",
+        );
+        make_private(path).map_err(|error| unusable(&error))?;
+        let connect = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(options.busy_timeout)
+            .foreign_keys(true)
+            .disable_statement_logging();
+        let write =
+            connect.clone().journal_mode(SqliteJournalMode::Wal).synchronous(match options.synchronous {
+                Synchronous::Full => SqliteSynchronous::Full,
+                Synchronous::Normal => SqliteSynchronous::Normal,
+            });
+        let mut connection = write.connect().await.map_err(|error| unusable(&error))?;
+        migrate(&mut connection).await.map_err(|error| {
+            failed(
+                "its tables must be those of this version of Bindery, or of an older one",
+                "use the version that wrote it, or a newer one, or name another file",
+            )(&error)
+        })?;
+        let fingerprints =
+            claims::fingerprint_key(&mut connection).await.map_err(|error| unusable(&error))?;
+        let file = Arc::new(OpenFile::at(path).map_err(|error| unusable(&error))?);
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(options.busy_timeout)
+            .test_before_acquire(false)
+            .connect_lazy_with(connect.read_only(true));
+        let (writer, writing) = Writer::start(connection, file.clone());
+        let writing = Arc::new(Mutex::new(Some(writing)));
+        Ok(Self { writer, readers, file, fingerprints, writing })
+    }
+
+    /// Finishes the writes that wait and closes the file, once all other clones are gone. Dropping the
+    /// store loses nothing that was answered; closing it also folds the log into the file.
+    pub async fn close(self) {
+        let Self { writer, readers, writing, .. } = self;
+        readers.close().await;
+        drop(writer);
+        let last = Arc::into_inner(writing).map(Mutex::into_inner);
+        if let Some(Some(writing)) = last {
+            _ = writing.await;
+        }
     }
 }
+
+/// Under one write lock, so that two processes that start together don't both try.
+async fn migrate(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
+    static TABLES: Migrator = sqlx::migrate!("migrations/sqlite");
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    TABLES.run_direct(None, &mut *transaction, false).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Makes the file, if it is not there, for its owner alone.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(|_| ())
+}
+
+/// Connections for reading.
+const READERS: u32 = 4;

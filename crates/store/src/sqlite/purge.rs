@@ -1,0 +1,71 @@
+//! Removal of what has expired, a few thousand rows at a time, so that no other write waits long.
+
+use sqlx::SqliteConnection;
+
+use super::row::unavailable;
+use crate::error::StoreError;
+
+/// What is purged, in this order: what belongs to a grant goes before the grant.
+#[derive(Clone, Copy)]
+pub(super) enum Purge {
+    RefreshTokens,
+    AccessTokens,
+    Grants,
+    RevokedTokens,
+    Claims,
+}
+
+impl Purge {
+    /// Removes at most [`STEP`] rows that have expired at `now` and says how many it removed.
+    pub(super) async fn step(self, c: &mut SqliteConnection, now: i64) -> Result<u64, StoreError> {
+        const OPERATION: &str = "purging";
+        if let Self::Claims = self {
+            sqlx::query(
+                "UPDATE claim_memory SET dropped_through = max(dropped_through, coalesce(
+                     (SELECT max(expires_at) FROM claims WHERE expires_at < ?1), dropped_through))",
+            )
+            .bind(now)
+            .execute(&mut *c)
+            .await
+            .map_err(unavailable(OPERATION))?;
+        }
+        let removed = sqlx::query(self.statement()).bind(now).bind(STEP).execute(c).await;
+        Ok(removed.map_err(unavailable(OPERATION))?.rows_affected())
+    }
+
+    const fn statement(self) -> &'static str {
+        match self {
+            Self::RefreshTokens => {
+                "DELETE FROM refresh_tokens WHERE token_sha256 IN (
+                     SELECT token_sha256 FROM refresh_tokens WHERE expires_at <= ?1
+                     UNION SELECT token_sha256 FROM grants JOIN refresh_tokens USING (grant_id)
+                           WHERE grants.expires_at <= ?1
+                     LIMIT ?2)"
+            }
+            Self::AccessTokens => {
+                "DELETE FROM access_tokens WHERE token_sha256 IN (
+                     SELECT token_sha256 FROM access_tokens WHERE expires_at <= ?1
+                     UNION SELECT token_sha256 FROM grants JOIN access_tokens USING (grant_id)
+                           WHERE grants.expires_at <= ?1
+                     LIMIT ?2)"
+            }
+            Self::Grants => {
+                "DELETE FROM grants WHERE grant_id IN (
+                     SELECT grant_id FROM grants WHERE expires_at <= ?1 LIMIT ?2)"
+            }
+            // A token is still accepted in the second of its `exp` by whoever allows for skew.
+            Self::RevokedTokens => {
+                "DELETE FROM revoked_tokens WHERE jti IN (
+                     SELECT jti FROM revoked_tokens WHERE expires_at < ?1 LIMIT ?2)"
+            }
+            // A claim holds through the second of its expiry.
+            Self::Claims => {
+                "DELETE FROM claims WHERE fingerprint IN (
+                     SELECT fingerprint FROM claims WHERE expires_at < ?1 LIMIT ?2)"
+            }
+        }
+    }
+}
+
+/// Rows that are removed in one write.
+pub(super) const STEP: i64 = 2_000;

@@ -1,0 +1,95 @@
+//! Between records and rows. What can't be read is `Corrupt`, never a default.
+
+use bindery_core::crypto::Sha256Digest;
+use bindery_core::time::UnixTime;
+use serde_json::Value;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Decode, Row as _, Sqlite, Type};
+
+use crate::error::StoreError;
+
+/// Turns a backend's error into the store's. Its text names tables and columns, never values.
+pub(super) fn unavailable(operation: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
+    move |error| StoreError::Unavailable { operation, cause: error.to_string() }
+}
+
+/// Says what an insert that failed has run into.
+pub(super) fn insert_failed(
+    operation: &'static str,
+    taken: (&'static str, &str),
+    grant_id: Option<&str>,
+) -> impl Fn(sqlx::Error) -> StoreError {
+    let (record, name) = (taken.0, taken.1.to_owned());
+    let grant_id = grant_id.unwrap_or_default().to_owned();
+    move |error| match error.as_database_error() {
+        Some(error) if error.is_unique_violation() => StoreError::taken(record, &name),
+        Some(error) if error.is_foreign_key_violation() => StoreError::unknown("grant", &grant_id),
+        _ => unavailable(operation)(error),
+    }
+}
+
+/// A list or object as the file holds it.
+pub(super) fn json_text(value: &Value) -> String {
+    value.to_string()
+}
+
+/// A list of strings as the file holds it.
+pub(super) fn list_text(list: &[String]) -> String {
+    Value::from(list).to_string()
+}
+
+/// A row on its way to a record; knows what to call it when a member can't be read.
+pub(super) struct Reading<'r> {
+    pub(super) row: &'r SqliteRow,
+    pub(super) record: &'static str,
+    pub(super) name: String,
+}
+
+impl<'r> Reading<'r> {
+    /// A row whose name is its member `identifier`.
+    pub(super) fn named(row: &'r SqliteRow, record: &'static str, identifier: &'static str) -> Self {
+        let name = row.try_get(identifier).unwrap_or_default();
+        Self { row, record, name }
+    }
+
+    pub(super) fn get<T>(&self, member: &'static str) -> Result<T, StoreError>
+    where
+        T: Decode<'r, Sqlite> + Type<Sqlite>,
+    {
+        self.row.try_get(member).map_err(|_| self.corrupt(member))
+    }
+
+    pub(super) fn time(&self, member: &'static str) -> Result<UnixTime, StoreError> {
+        self.get(member).map(UnixTime::from_seconds)
+    }
+
+    pub(super) fn time_if_any(&self, member: &'static str) -> Result<Option<UnixTime>, StoreError> {
+        Ok(self.get::<Option<i64>>(member)?.map(UnixTime::from_seconds))
+    }
+
+    pub(super) fn json(&self, member: &'static str) -> Result<Value, StoreError> {
+        self.json_if_any(member)?.ok_or_else(|| self.corrupt(member))
+    }
+
+    pub(super) fn json_if_any(&self, member: &'static str) -> Result<Option<Value>, StoreError> {
+        let Some(text) = self.get::<Option<&str>>(member)? else { return Ok(None) };
+        serde_json::from_str(text).map(Some).map_err(|_| self.corrupt(member))
+    }
+
+    pub(super) fn list(&self, member: &'static str) -> Result<Vec<String>, StoreError> {
+        serde_json::from_str(self.get(member)?).map_err(|_| self.corrupt(member))
+    }
+
+    pub(super) fn digest(&self, member: &'static str) -> Result<Sha256Digest, StoreError> {
+        self.digest_if_any(member)?.ok_or_else(|| self.corrupt(member))
+    }
+
+    pub(super) fn digest_if_any(&self, member: &'static str) -> Result<Option<Sha256Digest>, StoreError> {
+        let Some(bytes) = self.get::<Option<&[u8]>>(member)? else { return Ok(None) };
+        bytes.try_into().map(Some).map_err(|_| self.corrupt(member))
+    }
+
+    pub(super) fn corrupt(&self, member: &'static str) -> StoreError {
+        StoreError::Corrupt { record: self.record, name: self.name.clone(), member }
+    }
+}
