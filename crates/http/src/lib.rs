@@ -10,6 +10,8 @@ pub mod cors;
 pub mod edge_policy;
 pub mod identity_headers;
 pub mod listener;
+#[cfg(test)]
+mod loopback;
 pub mod peer;
 pub mod presented;
 pub mod redacted;
