@@ -258,10 +258,20 @@ fn require_no_credentials(request: &Request) -> std::result::Result<(), RequestR
 
 /// A response with another URL means that the client below followed a redirect with our headers.
 fn require_answer_of(response: &Response, url: &Url) -> std::result::Result<(), RequestRefused> {
+    // A fragment stays with the client, so it is no part of what was sent.
+    let without_fragment = |url: &Url| {
+        let mut url = url.clone();
+        url.set_fragment(None);
+        url
+    };
     let answered = response.url();
     // The placeholder that reqwest gives to responses that were made by hand, in caches and tests.
     let unknown = answered.host_str() == Some("no.url.provided.local");
-    if answered == url || unknown { Ok(()) } else { Err(RequestRefused::RedirectedBelow) }
+    if unknown || without_fragment(answered) == without_fragment(url) {
+        Ok(())
+    } else {
+        Err(RequestRefused::RedirectedBelow)
+    }
 }
 
 fn explain(mut response: Response, explanation: Explanation) -> Response {
