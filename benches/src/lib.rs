@@ -1,1 +1,8 @@
-//! benches
+//! What the benchmarks share: a population of clients with tokens and proofs, cryptography without the
+//! signature, and interleaved measurement. Nothing here is part of the product.
+
+mod measure;
+mod population;
+
+pub use measure::{Case, interleaved, print_table};
+pub use population::{Population, ProvenRequest, SignatureSkipped, TARGET, guard};

@@ -11,6 +11,7 @@ use bindery_core::dpop::proof::{NonceRequirement, ProofPolicy};
 use bindery_core::dpop::target::PublicBase;
 use bindery_core::encoding::base64url;
 use bindery_core::jose::algorithm::{AlgorithmSet, SignatureAlgorithm};
+use bindery_core::jose::jwk::JwkSet;
 use bindery_core::resource::step::{AcceptedMechanisms, ResourceIdentity, ResourcePolicy};
 use bindery_core::token::access_token::TrustedIssuer;
 use bindery_http::{Clock, EdgePolicy};
@@ -90,6 +91,9 @@ pub struct IssuerConfiguration {
     /// Where the keys are; without it, the issuer's metadata says.
     #[serde(default)]
     pub jwks_uri: Option<String>,
+    /// A file with the issuer's JWK set, for guards that can't reach the issuer. It is read once, at start.
+    #[serde(default)]
+    pub jwks_file: Option<PathBuf>,
     /// The algorithms accepted from this issuer.
     #[serde(default)]
     pub algorithms: Option<Vec<String>>,
@@ -233,10 +237,10 @@ impl GuardConfiguration {
             .issuers
             .iter()
             .map(|issuer| {
-                let location = issuer.jwks_uri.clone().map_or(KeyLocation::Metadata, KeyLocation::JwksUri);
-                IssuerKeys::new(issuer.issuer.clone(), location, parts.http_client.clone())
+                let location = issuer.key_location()?;
+                Ok(IssuerKeys::new(issuer.issuer.clone(), location, parts.http_client.clone()))
             })
-            .collect();
+            .collect::<Result<_, ConfigurationInvalid>>()?;
         let introspection = self.introspection(&parts.http_client)?;
         Ok(Guard {
             inner: Arc::new(Inner {

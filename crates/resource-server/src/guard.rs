@@ -56,6 +56,8 @@ pub struct Admission {
     /// A fresh nonce for the client's next request, when the one that it used grows old (RFC 9449
     /// section 8.2). The response that carries it must not be cached.
     pub next_nonce: Option<DpopNonce>,
+    /// How strictly its route is guarded.
+    pub mode: Mode,
 }
 
 /// The guard. `R` is its replay store.
@@ -118,7 +120,8 @@ impl<R: ReplayStore> Guard<R> {
     async fn admit(&self, facts: &RequestFacts<'_>, route: &Route) -> Result<Admission, Rejection> {
         let (verified, nonce_time) = verify::verify(&self.inner, facts, route).await?;
         let request = verified.require_scope(&route.scopes)?;
-        Ok(Admission { request, next_nonce: self.next_nonce(nonce_time, route, facts.now) })
+        let next_nonce = self.next_nonce(nonce_time, route, facts.now);
+        Ok(Admission { request, next_nonce, mode: route.mode })
     }
 
     /// A fresh nonce once the one in use has lived half its life.

@@ -136,6 +136,8 @@ pub struct Passage {
     pub next_nonce: Option<String>,
     /// Why the request would be refused if the route enforced; only from routes that warn.
     pub would_refuse: Option<&'static str>,
+    /// How strictly the route is guarded.
+    pub mode: Mode,
 }
 
 /// Judges the head of a request: strips what a client may not say, decides, and leaves the verdict among the
@@ -162,11 +164,12 @@ pub async fn judge<R: ReplayStore>(
         match guard.decide(&parts.method, &facts).await {
             Decision::Admitted(admission) => {
                 let next_nonce = admission.next_nonce.map(|nonce| nonce.to_string());
-                (Ok(admission.request), Passage { next_nonce, would_refuse: None })
+                (Ok(admission.request), Passage { next_nonce, would_refuse: None, mode: admission.mode })
             }
             Decision::Tolerated { route, rejection } => {
                 let would_refuse = (route.mode == Mode::Warn).then(|| rejection.reason());
-                (Err(Tolerated { mode: route.mode, rejection }), Passage { next_nonce: None, would_refuse })
+                let passage = Passage { next_nonce: None, would_refuse, mode: route.mode };
+                (Err(Tolerated { mode: route.mode, rejection }), passage)
             }
             Decision::Refused { route, rejection } => {
                 return Err(Box::new(guard.answer(&rejection, route, &facts)));

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bindery_core::rejection::{Blame, Rejection};
 use bindery_core::resource::AuthorizedRequest;
@@ -21,26 +22,26 @@ pub trait Observer: Send + Sync + 'static {
 /// Writes `tracing` events and counts by reason.
 #[derive(Debug, Default)]
 pub struct TracingObserver {
-    counts: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
+    admitted: [AtomicU64; 3],
+    rejected: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
 }
 
 impl TracingObserver {
     /// How often each (mode, reason) has occurred; admitted requests count as reason `admitted`.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<(&'static str, &'static str), u64> {
-        self.counts.lock().map(|counts| counts.clone()).unwrap_or_default()
-    }
-
-    fn count(&self, mode: &'static str, reason: &'static str) {
-        if let Ok(mut counts) = self.counts.lock() {
-            *counts.entry((mode, reason)).or_default() += 1;
+        let mut counts = self.rejected.lock().map(|counts| counts.clone()).unwrap_or_default();
+        for mode in [Mode::Observe, Mode::Warn, Mode::Enforce] {
+            let count = self.admitted[mode as usize].load(Ordering::Relaxed);
+            counts.insert((mode.name(), "admitted"), count);
         }
+        counts
     }
 }
 
 impl Observer for TracingObserver {
     fn admitted(&self, request: &AuthorizedRequest, route: &Route) {
-        self.count(route.mode.name(), "admitted");
+        self.admitted[route.mode as usize].fetch_add(1, Ordering::Relaxed);
         tracing::debug!(
             event = "request_admitted",
             route = route.path,
@@ -50,7 +51,9 @@ impl Observer for TracingObserver {
     }
 
     fn rejected(&self, rejection: &Rejection, mode: Mode, method: &str, path: &str) {
-        self.count(mode.name(), rejection.reason());
+        if let Ok(mut counts) = self.rejected.lock() {
+            *counts.entry((mode.name(), rejection.reason())).or_default() += 1;
+        }
         let (reason, blame) = (rejection.reason(), rejection.blame());
         let mode = mode.name();
         match blame {
