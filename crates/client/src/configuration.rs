@@ -12,6 +12,7 @@ use crate::clock::{Clock, ServerClocks, SystemClock};
 use crate::error::ConfigurationInvalid;
 use crate::origin::{Origin, OriginInvalid, PlainHttp};
 use crate::refresh::RefreshTokenKeeper;
+use crate::resource::Resource;
 use crate::secret::Secret;
 use crate::transport::{ClientIdentity, TlsVersions, TrustRoots};
 
@@ -196,41 +197,6 @@ impl fmt::Debug for ClientConfiguration {
             )
             .field("scope", &self.scope)
             .finish_non_exhaustive()
-    }
-}
-
-/// A protected resource: an indicator (RFC 8707) that is also the start of the URLs it stands for.
-#[derive(Clone, Debug)]
-pub(crate) struct Resource {
-    /// As configured; sent as `resource`.
-    pub(crate) indicator: String,
-    url: Url,
-}
-
-impl Resource {
-    fn parse(text: &str, plain: PlainHttp) -> Result<Self, ConfigurationInvalid> {
-        let invalid = |rule| ConfigurationInvalid::Resource { resource: text.into(), rule };
-        let url = Url::parse(text).map_err(|_| invalid("it is not an absolute URL"))?;
-        // A value with a password in it is not repeated.
-        Origin::within(&url, plain).map_err(|reason| match reason {
-            OriginInvalid::Userinfo => {
-                ConfigurationInvalid::Resource { resource: "[..]".into(), rule: reason.sentence() }
-            }
-            reason => invalid(reason.sentence()),
-        })?;
-        if url.fragment().is_some() || url.query().is_some() {
-            return Err(invalid("a resource has no query and no fragment here"));
-        }
-        Ok(Self { indicator: text.into(), url })
-    }
-
-    /// How many path bytes of `url` this resource covers, if it covers it at all: same origin, and its path
-    /// ends at a segment's end.
-    pub(crate) fn covers(&self, url: &Url) -> Option<usize> {
-        let base = self.url.path().trim_end_matches('/');
-        let rest = url.path().strip_prefix(base)?;
-        let within = self.url.origin() == url.origin() && (rest.is_empty() || rest.starts_with('/'));
-        within.then_some(base.len())
     }
 }
 

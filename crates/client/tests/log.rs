@@ -1,6 +1,8 @@
 //! The whole log at its most talkative, from getting a token to losing it, holds no token, no proof and no
 //! secret. Alone in its process, because a log is the process's own.
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the verdict, also in what tests share")]
+
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 

@@ -1,7 +1,6 @@
 //! The client at protected resources: proofs, nonces, tokens, clocks, retries.
 
 use std::collections::HashSet;
-use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use bindery_client::{
@@ -19,7 +18,7 @@ use crate::server::*;
 
 const BOTH: &str = r#"Bearer realm="a, b", DPoP algs="ES256", error="use_dpop_nonce", x-new="\"1\"""#;
 
-async fn with_resource(
+pub(crate) async fn with_resource(
     script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static,
 ) -> (Server, Server, TokenSource) {
     let authority = authority(|_, count| granted(count)).await;
@@ -325,60 +324,6 @@ async fn a_token_goes_to_its_resource_and_nowhere_else() {
     let asked: HashSet<_> = authority.seen().iter().map(|seen| seen.form()["resource"].clone()).collect();
     assert_eq!(asked.len(), 2);
     assert!(stranger.seen().is_empty());
-}
-
-#[tokio::test]
-async fn a_clock_that_is_off_by_ten_minutes_is_corrected_and_shown() {
-    for off in [600, -600] {
-        let clock = HandClock::behind(off);
-        let real = clock.wall.load(Ordering::SeqCst) + off;
-        // The authorization server sends no usable Date; the resource refuses by time.
-        let authority = authority(|_, count| {
-            let Reply::Answer(mut response) = granted(count) else { unreachable!() };
-            response.headers_mut().insert("date", "never".parse().unwrap());
-            Reply::Answer(response)
-        })
-        .await;
-        let resource = Server::start(move |seen, _| {
-            if (seen.claims()["iat"].as_i64().unwrap() - real).abs() < 30 {
-                ok()
-            } else {
-                reply(401, &[("www-authenticate", r#"DPoP error="invalid_dpop_proof""#)], "")
-            }
-        })
-        .await;
-        let source = source(confidential(&authority).clock(clock));
-        let client = client(&source);
-        assert_eq!(client.get(resource.at("/")).send().await.unwrap().status(), 200);
-        assert_eq!(client.get(resource.at("/")).send().await.unwrap().status(), 200);
-        assert_eq!(resource.seen().len(), 3, "refused once, right ever after");
-        assert_every_proof_is_new(&resource.seen());
-        assert!((source.clock_offset(&resource.url).as_seconds() - off).abs() < 30);
-        assert_eq!(source.clock_offset(&authority.url).as_seconds(), 0, "no server moves another's time");
-    }
-}
-
-#[tokio::test]
-async fn the_date_of_a_good_answer_corrects_the_clock_as_well() {
-    let clock = HandClock::behind(600);
-    let (authority, resource) =
-        (authority(|_, count| granted(count)).await, Server::start(|_, _| ok()).await);
-    let source = source(confidential(&authority).clock(clock.clone()));
-    let client = client(&source);
-    client.get(resource.at("/")).send().await.unwrap();
-    client.get(resource.at("/")).send().await.unwrap();
-    let times: Vec<_> = resource.seen().iter().map(|seen| seen.claims()["iat"].as_i64().unwrap()).collect();
-    assert!((times[1] - times[0] - 600).abs() < 30);
-}
-
-#[tokio::test]
-async fn a_refused_proof_without_a_clock_difference_is_handed_back() {
-    let (_authority, resource, source) =
-        with_resource(|_, _| reply(401, &[("www-authenticate", r#"DPoP error="invalid_dpop_proof""#)], ""))
-            .await;
-    let response = client(&source).get(resource.at("/")).send().await.unwrap();
-    assert_eq!(response.extensions().get(), Some(&Explanation::ProofRefused));
-    assert_eq!(resource.seen().len(), 1);
 }
 
 #[tokio::test]

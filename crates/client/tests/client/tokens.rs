@@ -1,6 +1,5 @@
 //! The client at the token endpoint.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use bindery_client::{
@@ -340,37 +339,6 @@ async fn waiting_callers_share_one_failure() {
     let source = source(confidential(&server));
     let results = futures_util::future::join_all((0..100).map(|_| source.token())).await;
     assert!(results.into_iter().all(|result| result.unwrap_err().blame() == Blame::Network));
-    assert_eq!(server.seen().len(), 1);
-}
-
-#[tokio::test]
-async fn a_clock_that_is_off_is_corrected_from_the_date_of_the_refusal() {
-    for (off, code) in [(600, "invalid_dpop_proof"), (-600, "invalid_dpop_proof"), (600, "invalid_client")] {
-        let clock = HandClock::behind(off);
-        let local = clock.wall.load(Ordering::SeqCst);
-        let server = authority(move |seen, count| {
-            let assertion = claims(&seen.form()["client_assertion"])["iat"].as_i64().unwrap();
-            let real = local + off;
-            let right = |time: i64| (time - real).abs() < 30;
-            if right(seen.claims()["iat"].as_i64().unwrap()) && right(assertion) {
-                granted(count)
-            } else {
-                json_reply(401, &[], &json!({"error": code}))
-            }
-        })
-        .await;
-        let source = source(confidential(&server).clock(clock));
-        source.token().await.unwrap();
-        assert_eq!(server.seen().len(), 2);
-        assert!((source.clock_offset(&server.url).as_seconds() - off).abs() <= 30);
-    }
-}
-
-#[tokio::test]
-async fn a_refusal_that_is_not_the_clock_is_not_tried_again() {
-    let server = authority(|_, _| json_reply(401, &[], &json!({"error": "invalid_client"}))).await;
-    let error = source(confidential(&server)).token().await.unwrap_err();
-    assert_eq!(error.blame(), Blame::Configuration);
     assert_eq!(server.seen().len(), 1);
 }
 
