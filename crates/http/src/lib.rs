@@ -8,6 +8,8 @@
 pub mod clock;
 pub mod cors;
 pub mod edge_policy;
+#[cfg(test)]
+mod edge_tests;
 pub mod identity_headers;
 pub mod listener;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `X-Forwarded-Client-Cert` of Envoy, Istio, Contour and Gorouter: elements joined by `,`, pairs by `;`,
 //! values quoted where they hold a separator. The last element is the nearest proxy's and the only one
 //! read; it must hold the certificate itself (`Cert`, or `Chain`), and its `Hash` must agree with it.
+//! Envoy leaves `URI` bare: where clients choose their own certificates, let it send `Cert` alone.
 
 use alloc::string::String;
 use alloc::vec::Vec;
