@@ -470,6 +470,32 @@ impl GuardConfiguration {
     }
 }
 
+impl IssuerConfiguration {
+    fn key_location(&self) -> Result<KeyLocation, ConfigurationInvalid> {
+        match (&self.jwks_uri, &self.jwks_file) {
+            (None, None) => Ok(KeyLocation::Metadata),
+            (Some(url), None) => Ok(KeyLocation::JwksUri(url.clone())),
+            (None, Some(path)) => {
+                let unusable = |rule: String| ConfigurationInvalid::File {
+                    option: "issuer.jwks_file",
+                    path: path.clone(),
+                    rule,
+                    remedy: "write the issuer's JWK set there, as its jwks_uri serves it",
+                };
+                let text = std::fs::read(path).map_err(|reason| unusable(reason.to_string()))?;
+                let keys = JwkSet::parse(&text).map_err(|reason| unusable(reason.to_string()))?;
+                Ok(KeyLocation::Fixed(Arc::new(keys)))
+            }
+            (Some(url), Some(_)) => Err(invalid(
+                "issuer.jwks_uri",
+                url,
+                "keys come from one place, and jwks_file names another",
+                "leave one of them out",
+            )),
+        }
+    }
+}
+
 fn invalid(
     option: &str,
     value: impl ToString,
