@@ -1,0 +1,1 @@
+//! Tests of `hop_by_hop`.

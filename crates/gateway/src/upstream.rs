@@ -1,0 +1,165 @@
+//! The application behind the gateway: two connection pools (one that speaks HTTP/2 when a TLS application
+//! offers it, one for WebSocket handshakes, which need HTTP/1.1) and the time that an answer may take. A
+//! request is sent again only if not one byte of it was written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use http::header::CONTENT_LENGTH;
+use http::request::Parts;
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use http::{Method, Request, Response, Version};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::{Instant, timeout_at};
+
+use crate::answer::Fault;
+use crate::body::{Progress, Relayed};
+
+type Pool = Client<HttpsConnector<HttpConnector>, Relayed>;
+
+/// How long the parts of an exchange may take, and how long a request may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) connect: Duration,
+    pub(crate) response: Duration,
+    pub(crate) idle: Option<Duration>,
+    pub(crate) pool_idle: Duration,
+    pub(crate) body: Option<u64>,
+}
+
+/// One application.
+pub(crate) struct Upstream {
+    scheme: Scheme,
+    authority: Authority,
+    limits: Limits,
+    streams: Pool,
+    handshakes: Pool,
+}
+
+impl Upstream {
+    pub(crate) fn new(
+        scheme: Scheme,
+        authority: Authority,
+        tls: &rustls::ClientConfig,
+        limits: Limits,
+    ) -> Self {
+        let connector = || {
+            let mut connector = HttpConnector::new();
+            connector.enforce_http(false);
+            connector.set_nodelay(true);
+            connector.set_connect_timeout(Some(limits.connect));
+            connector
+        };
+        let https = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
+        let pool = |connector| {
+            Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .timer(TokioTimer::new())
+                .pool_idle_timeout(limits.pool_idle)
+                .http2_adaptive_window(true)
+                .set_host(false)
+                .build(connector)
+        };
+        Self {
+            streams: pool(https().enable_http1().enable_http2().wrap_connector(connector())),
+            handshakes: pool(https().enable_http1().wrap_connector(connector())),
+            scheme,
+            authority,
+            limits,
+        }
+    }
+
+    /// The application is certainly reached over HTTP/1.1.
+    pub(crate) fn speaks_http1(&self) -> bool {
+        self.scheme == Scheme::HTTP
+    }
+
+    /// Sends the request; the path and query go on exactly as they came.
+    ///
+    /// # Errors
+    /// A [`Fault`] that says who is to blame: the client, the application, or time.
+    pub(crate) async fn send(
+        &self,
+        parts: Parts,
+        body: Body,
+        websocket: bool,
+    ) -> Result<Response<Incoming>, Fault> {
+        let Parts { method, uri, mut headers, .. } = parts;
+        let length = body.size_hint().exact();
+        if self.limits.body.zip(length).is_some_and(|(most, length)| length > most) {
+            return Err(Fault::BodyTooLong);
+        }
+        // RFC 9112 section 6.2: the length that hyper has read is the length that goes on, once.
+        if headers.remove(CONTENT_LENGTH).is_some() {
+            if let Some(length) = length {
+                headers.insert(CONTENT_LENGTH, length.into());
+            }
+        }
+        let progress = Arc::new(Progress::new());
+        let body = Relayed::request(body, self.limits.body, self.limits.idle, Arc::clone(&progress));
+        let mut request = Request::new(body);
+        *request.uri_mut() = self.target(&method, uri)?;
+        *request.method_mut() = method;
+        *request.version_mut() = Version::HTTP_11;
+        *request.headers_mut() = headers;
+        let pool = if websocket { &self.handshakes } else { &self.streams };
+        self.wait(pool.request(request), &progress).await
+    }
+
+    fn target(&self, method: &Method, uri: Uri) -> Result<Uri, Fault> {
+        let path = uri.into_parts().path_and_query.unwrap_or(PathAndQuery::from_static("/"));
+        let target = Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone());
+        target.path_and_query(path).build().map_err(|error| {
+            tracing::error!(event = "target_unusable", %method, %error);
+            Fault::Internal
+        })
+    }
+
+    /// Waits for the head of the response. The time runs from the last frame of the request's body, so an
+    /// upload may take as long as it moves.
+    async fn wait(
+        &self,
+        response: impl Future<Output = Result<Response<Incoming>, hyper_util::client::legacy::Error>>,
+        progress: &Progress,
+    ) -> Result<Response<Incoming>, Fault> {
+        let mut response = std::pin::pin!(response);
+        loop {
+            match timeout_at(progress.last() + self.limits.response, &mut response).await {
+                Ok(Ok(response)) => return Ok(response),
+                Ok(Err(_)) if progress.was_too_long() => return Err(Fault::BodyTooLong),
+                Ok(Err(_)) if progress.was_silent() => return Err(Fault::ClientStalled),
+                Ok(Err(error)) => return Err(unreachable_for(&error)),
+                Err(_) if progress.last() + self.limits.response > Instant::now() => {}
+                Err(_) => {
+                    tracing::error!(event = "upstream_timeout", upstream = %self.authority);
+                    return Err(Fault::UpstreamTimeout);
+                }
+            }
+        }
+    }
+}
+
+/// A connection that was not made in time is a time-out, everything else a bad gateway.
+fn unreachable_for(error: &hyper_util::client::legacy::Error) -> Fault {
+    let mut causes = vec![error.to_string()];
+    let mut timed_out = false;
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        timed_out |= kind == Some(std::io::ErrorKind::TimedOut);
+        causes.push(cause.to_string());
+        source = cause.source();
+    }
+    tracing::error!(
+        event = "upstream_unreachable",
+        connecting = error.is_connect(),
+        reason = causes.join(": ")
+    );
+    if timed_out { Fault::UpstreamTimeout } else { Fault::UpstreamUnreachable }
+}
