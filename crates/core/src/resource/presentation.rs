@@ -135,21 +135,11 @@ pub(crate) fn parse_credentials(value: &[u8]) -> Result<Option<(Scheme, &str)>, 
     let Some((scheme, token)) = split_scheme(value) else {
         return match scheme_named(value) {
             Some(_) => Err(Rejection::AuthorizationMalformed("it has a scheme and no token")),
-            None => Ok(None),
+            None => refuse_white_space(value).map(|()| None),
         };
     };
     let Some(scheme) = scheme_named(scheme) else {
-        // "Bearer<TAB>token" is our scheme written wrong, not somebody else's scheme.
-        let looks_like_ours = [&b"bearer"[..], b"dpop"].iter().any(|name| {
-            scheme.len() > name.len()
-                && scheme[..name.len()].eq_ignore_ascii_case(name)
-                && scheme[name.len()].is_ascii_whitespace()
-        });
-        return if looks_like_ours {
-            Err(Rejection::AuthorizationMalformed("white space other than one space follows the scheme"))
-        } else {
-            Ok(None)
-        };
+        return refuse_white_space(scheme).map(|()| None);
     };
     if token.len() > MAXIMUM_TOKEN {
         return Err(Rejection::AuthorizationMalformed("it is longer than 16 KiB"));
@@ -160,6 +150,19 @@ pub(crate) fn parse_credentials(value: &[u8]) -> Result<Option<(Scheme, &str)>, 
         ));
     }
     Ok(core::str::from_utf8(token).ok().map(|token| (scheme, token)))
+}
+
+/// "Bearer<TAB>token" is our scheme written wrong, not somebody else's scheme.
+fn refuse_white_space(scheme: &[u8]) -> Result<(), Rejection> {
+    let ours = [&b"bearer"[..], b"dpop"].iter().any(|name| {
+        scheme.len() > name.len()
+            && scheme[..name.len()].eq_ignore_ascii_case(name)
+            && scheme[name.len()].is_ascii_whitespace()
+    });
+    if ours {
+        return Err(Rejection::AuthorizationMalformed("white space other than one space follows the scheme"));
+    }
+    Ok(())
 }
 
 fn split_scheme(value: &[u8]) -> Option<(&[u8], &[u8])> {
