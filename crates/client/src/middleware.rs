@@ -105,11 +105,17 @@ impl BoundMiddleware {
                 reaction => match copy.as_ref().and_then(Request::try_clone) {
                     None => Explanation::BodyNotRepeatable,
                     Some(again) => {
-                        if matches!(reaction, Reaction::ReplaceToken) {
-                            token = self.source.replace(&token).await.map_err(refuse)?;
-                        }
                         attempt = again;
-                        continue;
+                        if !matches!(reaction, Reaction::ReplaceToken) {
+                            continue;
+                        }
+                        match self.source.replace_sparingly(&token).await.map_err(refuse)? {
+                            Some(replacement) => {
+                                token = replacement;
+                                continue;
+                            }
+                            None => Explanation::TokenRefused,
+                        }
                     }
                 },
             };

@@ -56,6 +56,15 @@ struct SlotState {
     token: Option<Arc<BoundToken>>,
     flight: Option<Flight>,
     paused_until: Duration,
+    replaced_at: Option<Duration>,
+}
+
+impl SlotState {
+    fn forget(&mut self, refused: &Arc<BoundToken>) {
+        if self.token.as_ref().is_some_and(|token| Arc::ptr_eq(token, refused)) {
+            self.token = None;
+        }
+    }
 }
 
 /// The refresh token in use; the lock around it is held during a refresh, so two never race (FSP-C-06).
@@ -124,13 +133,29 @@ impl TokenSource {
     /// # Errors
     /// As [`Self::token_for`].
     pub async fn replace(&self, refused: &Arc<BoundToken>) -> Result<Arc<BoundToken>, Error> {
+        self.0.slots[refused.resource].lock().forget(refused);
+        self.token_at(refused.resource).await
+    }
+
+    /// The same, but nothing when `refused` is a replacement itself and still new: a resource that takes no
+    /// token at all must not turn each of its requests into a token request.
+    pub(crate) async fn replace_sparingly(
+        &self,
+        refused: &Arc<BoundToken>,
+    ) -> Result<Option<Arc<BoundToken>>, Error> {
+        let now = self.configuration().clock.monotonic();
         {
             let mut state = self.0.slots[refused.resource].lock();
-            if state.token.as_ref().is_some_and(|token| Arc::ptr_eq(token, refused)) {
-                state.token = None;
+            let current = state.token.as_ref().is_some_and(|token| Arc::ptr_eq(token, refused));
+            if current && state.replaced_at.is_some_and(|at| now < at.saturating_add(PAUSE)) {
+                return Ok(None);
             }
+            if current {
+                state.replaced_at = Some(now);
+            }
+            state.forget(refused);
         }
-        self.token_at(refused.resource).await
+        self.token_at(refused.resource).await.map(Some)
     }
 
     /// Uses `signer` for the tokens to come; tokens in hand keep the key that they are bound to (DPOP-K-02).
@@ -161,11 +186,15 @@ impl TokenSource {
         Origin::within(url, self.plain_http()).map(|origin| self.0.clocks.offset(&origin)).unwrap_or_default()
     }
 
-    pub(crate) fn nonces(&self) -> &NonceCache {
+    /// The nonces of the servers that this source and its middlewares spoke to.
+    #[must_use]
+    pub fn nonces(&self) -> &NonceCache {
         &self.0.nonces
     }
 
-    pub(crate) fn clocks(&self) -> &ServerClocks {
+    /// The clock corrections of those servers.
+    #[must_use]
+    pub fn clocks(&self) -> &ServerClocks {
         &self.0.clocks
     }
 

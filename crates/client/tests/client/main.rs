@@ -8,6 +8,7 @@
 )]
 
 mod clocks;
+mod proofs;
 mod redirects;
 mod resources;
 mod secrecy;

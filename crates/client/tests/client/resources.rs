@@ -155,11 +155,17 @@ async fn a_refused_token_is_replaced_once() {
     let client = client(&source);
     assert_eq!(client.get(resource.at("/")).send().await.unwrap().status(), 200);
     assert_eq!((authority.seen().len(), resource.seen().len()), (2, 2));
+}
 
-    let never = Server::start(|_, _| invalid_token()).await;
-    let response = client.get(never.at("/")).send().await.unwrap();
-    assert_eq!(response.extensions().get(), Some(&Explanation::TokenRefused));
-    assert_eq!((authority.seen().len(), never.seen().len()), (3, 2));
+#[tokio::test]
+async fn a_resource_that_takes_no_token_does_not_cause_a_token_request_each_time() {
+    let (authority, resource, source) = with_resource(|_, _| invalid_token()).await;
+    let client = client(&source);
+    for _ in 0..5 {
+        let response = client.get(resource.at("/")).send().await.unwrap();
+        assert_eq!(response.extensions().get(), Some(&Explanation::TokenRefused));
+    }
+    assert_eq!((authority.seen().len(), resource.seen().len()), (2, 6));
 }
 
 #[tokio::test]
@@ -256,9 +262,13 @@ async fn never_falls_back_to_bearer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_requests_at_once_have_a_thousand_proofs_and_one_token_request() {
     let (authority, resource, source) = with_resource(|_, _| ok()).await;
-    let http = source.configuration().http_client_builder().unwrap();
-    let http = http.pool_max_idle_per_host(64).build().unwrap();
-    let client = ClientBuilder::new(http).with(BoundMiddleware::new(source)).build();
+    require_new_proofs(&authority, &resource, &source).await;
+    let resource = Server::http2(|_, _| ok()).await;
+    require_new_proofs(&authority, &resource, &source).await;
+}
+
+async fn require_new_proofs(authority: &Server, resource: &Server, source: &TokenSource) {
+    let client = client(source);
     let sent = join_all((0..1000).map(|number| {
         let (client, url) = (client.clone(), resource.at(&format!("/{number}")));
         tokio::spawn(async move { client.get(url).send().await.unwrap().status() })

@@ -17,7 +17,7 @@ use bindery_crypto::{Signer, SigningKey};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use serde_json::{Value, json};
@@ -108,7 +108,7 @@ pub(crate) fn identity() -> ClientIdentity {
     ClientIdentity::from_pem(certificate.pem().as_bytes(), key.serialize_pem().as_bytes()).unwrap()
 }
 
-fn tls() -> Arc<rustls::ServerConfig> {
+fn tls(protocols: &[&[u8]]) -> Arc<rustls::ServerConfig> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut store = rustls::RootCertStore::empty();
     store.add(CA.der().clone()).unwrap();
@@ -119,12 +119,13 @@ fn tls() -> Arc<rustls::ServerConfig> {
             .unwrap();
     let (certificate, key) = certificate("localhost");
     let key = rustls_pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let configuration = rustls::ServerConfig::builder_with_provider(provider)
+    let mut configuration = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_client_cert_verifier(verifier)
         .with_single_cert(vec![certificate.der().clone()], key)
         .unwrap();
+    configuration.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     Arc::new(configuration)
 }
 
@@ -142,15 +143,24 @@ impl Server {
         Self::with_url(|_| Box::new(script)).await
     }
 
+    /// Over HTTP/2 on request of the client.
+    pub(crate) async fn http2(script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen(|_| Box::new(script), &[b"h2"]).await
+    }
+
     /// For scripts that need to know where they run.
     pub(crate) async fn with_url(script: impl FnOnce(&Url) -> Script) -> Self {
+        Self::listen(script, &[b"http/1.1"]).await
+    }
+
+    async fn listen(script: impl FnOnce(&Url) -> Script, protocols: &[&[u8]]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let url = Url::parse(&format!("https://localhost:{port}/")).unwrap();
         let script = Arc::new(script(&url));
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let record = Arc::clone(&seen);
-        let acceptor = TlsAcceptor::from(tls());
+        let acceptor = TlsAcceptor::from(tls(protocols));
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
@@ -162,7 +172,7 @@ impl Server {
                     let service = service_fn(move |request| {
                         answer(request, certificate.clone(), Arc::clone(&script), Arc::clone(&record))
                     });
-                    let _ = hyper::server::conn::http1::Builder::new()
+                    let _ = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new())
                         .serve_connection(TokioIo::new(stream), service)
                         .await;
                 });
