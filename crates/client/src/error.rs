@@ -102,6 +102,18 @@ impl Error {
         }
     }
 
+    /// How long the server asks to be left alone, if it said so.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Token {
+                reason: TokenRefused::Answered { retry_after, .. } | TokenRefused::Status { retry_after, .. },
+                ..
+            } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// The error of this crate inside an error of a middleware chain, if that is what it is.
     #[must_use]
     pub fn of(error: &reqwest_middleware::Error) -> Option<&Self> {

@@ -29,6 +29,8 @@ const LAST_SECONDS: Duration = Duration::from_secs(2);
 const LARGEST_MARGIN: Duration = Duration::from_secs(30);
 /// After a failed renewal the token in hand is used on, and the server left alone for this long.
 const PAUSE: Duration = Duration::from_secs(5);
+/// The longest that a server's `Retry-After` is heeded.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// Obtains and keeps the bound tokens of one client at one authorization server. Clones share everything.
 ///
@@ -56,6 +58,8 @@ struct SlotState {
     token: Option<Arc<BoundToken>>,
     flight: Option<Flight>,
     paused_until: Duration,
+    /// What the server said with `Retry-After`, repeated to callers until then instead of asking it again.
+    busy: Option<(Duration, Error)>,
     replaced_at: Option<Duration>,
 }
 
@@ -226,6 +230,9 @@ impl TokenSource {
                 }
                 return Ok(token);
             }
+            if let Some((_, error)) = state.busy.as_ref().filter(|(until, _)| now < *until) {
+                return Err(error.clone());
+            }
             self.flight(&mut state, slot)
         };
         flight.await
@@ -250,11 +257,14 @@ impl TokenSource {
         let mut state = self.0.slots[slot].lock();
         // Those who wait hold the flight themselves; those who come later begin another.
         state.flight = None;
+        state.busy = None;
         match &fetched {
             Ok(token) => state.token = Some(Arc::clone(token)),
             Err(error) => {
                 tracing::warn!(%error, remedy = error.remedy(), "no new token");
-                state.paused_until = now.saturating_add(PAUSE);
+                let asked_to_wait = error.retry_after().map(|wait| wait.min(LONGEST_PAUSE));
+                state.paused_until = now.saturating_add(asked_to_wait.unwrap_or(PAUSE));
+                state.busy = asked_to_wait.map(|wait| (now.saturating_add(wait), error.clone()));
             }
         }
         fetched

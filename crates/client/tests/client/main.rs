@@ -10,6 +10,7 @@
 mod clocks;
 mod proofs;
 mod redirects;
+mod refreshes;
 mod resources;
 mod secrecy;
 mod server;

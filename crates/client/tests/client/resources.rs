@@ -237,7 +237,7 @@ async fn a_one_shot_body_is_not_sent_twice_and_the_next_request_succeeds() {
     .await;
     let client = client(&source);
     let stream = || {
-        let chunks = ["one ", "shot"].map(|chunk| Ok::<_, std::io::Error>(chunk));
+        let chunks = ["one ", "shot"].map(Ok::<_, std::io::Error>);
         reqwest::Body::wrap_stream(futures_util::stream::iter(chunks))
     };
     let response = client.post(resource.at("/")).body(stream()).send().await.unwrap();
