@@ -1,6 +1,6 @@
 //! Listens, ends TLS, and serves HTTP/1.1 and HTTP/2 to a tower service (an axum router is one). Each
 //! handshake runs in its connection's own task under a deadline, so a slow or silent peer delays nobody.
-//! Every request carries its [`Peer`], made once per connection from the handshake alone.
+//! Every request carries its [`Peer`](crate::Peer), made once per connection from the handshake alone.
 
 mod admission;
 mod opening;
@@ -116,7 +116,6 @@ impl Listener {
         S: Service<http::Request<hyper::body::Incoming>, Response = http::Response<B>>
             + Clone
             + Send
-            + Sync
             + 'static,
         S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
         S::Future: Send + 'static,

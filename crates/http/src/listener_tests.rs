@@ -23,7 +23,8 @@ fn impatient() -> Limits {
 /// Reads until the other side closes; a reset counts as closed.
 async fn read_to_close(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let _ = stream.read_to_end(&mut bytes).await;
+    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes));
+    let _ = read.await.expect("the server keeps the connection open");
     bytes
 }
 

@@ -48,6 +48,12 @@ impl SubjectKind {
             Self::SanEmail => "tls_client_auth_san_email",
         }
     }
+
+    /// The kind whose metadata has this name.
+    #[must_use]
+    pub fn by_metadata_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.metadata_name() == name)
+    }
 }
 
 /// A registered subject: what the certificate of one client must say.

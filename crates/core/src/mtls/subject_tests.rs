@@ -405,3 +405,38 @@ fn rejects_keys_that_no_jwk_of_ours_could_hold() {
     }
     assert_eq!(public_key_of(b"x"), Err(CertificateUnreadable::NotACertificate));
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_value_escaped_as_rfc_4514_asks_is_that_value_and_no_other(
+        value in r#"[ -~\u{a1}-\u{ff}]{1,24}"#,
+        other in r#"[a-z,+=\\\\"<>; #]{1,12}"#,
+    ) {
+        proptest::prop_assume!(!value.trim_matches(' ').is_empty() && !other.trim_matches(' ').is_empty());
+        let escape = |text: &str| -> std::string::String {
+            text.bytes().map(|byte| std::format!("\\{byte:02x}")).collect()
+        };
+        let certificate = with_subject(&common_name(UTF8, value.as_bytes()));
+        let own = std::format!("CN={}", escape(&value));
+        proptest::prop_assert_eq!(confirm(SubjectKind::Dn, &own, &certificate), Ok(()));
+        let words = |text: &str| text.to_lowercase().split_ascii_whitespace().map(std::string::String::from).collect::<Vec<_>>();
+        if words(&value) != words(&other) {
+            let another = std::format!("CN={}", escape(&other));
+            proptest::prop_assert_eq!(confirm(SubjectKind::Dn, &another, &certificate), Err(SubjectMismatch::Dn));
+        }
+        // Read as text, it may be refused or name another subject, but it never panics.
+        let _ = SubjectRule::parse(SubjectKind::Dn, &std::format!("CN={value},{other}"));
+    }
+
+    #[test]
+    fn no_bytes_make_the_reader_of_certificates_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..64), at in 0_usize..400, byte: u8) {
+        let _ = public_key_of(&bytes);
+        let mut certificate = with_names(&[(0x82, b"a.example"), (0x87, &[192, 0, 2, 1])]);
+        let at = at % certificate.len();
+        certificate[at] = byte;
+        let _ = (public_key_of(&certificate), validity(&certificate));
+        for (kind, value) in [(SubjectKind::Dn, "CN=whoever"), (SubjectKind::SanDns, "a.example"), (SubjectKind::SanIp, "192.0.2.1")] {
+            let _ = confirm(kind, value, &certificate);
+        }
+    }
+}

@@ -203,3 +203,23 @@ fn finds_identity_headers_in_any_case_and_with_underscores() {
         assert_eq!(identity_header(name), None, "{name}");
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_value_makes_a_parser_panic_or_find_a_certificate(
+        value in r#"[ -~]{0,80}|(cert|chain|hash|by|uri)="?[A-Za-z0-9%+/=;,"\\\\ -]{0,60}"?|[:,%=;A-Z\t]{0,12}"#,
+        other in "[ -~]{0,20}",
+    ) {
+        let known = KnownDigest { leaf: Vec::new(), digest: [0; 32] };
+        let (certificate, rest) = ([value.as_bytes()], [other.as_bytes()]);
+        for format in HEADERS {
+            let values = ForwardedValues {
+                certificate: &certificate,
+                chain: &rest,
+                verification: Some(&rest),
+                cryptography: &known,
+            };
+            proptest::prop_assert!(!matches!((format.parse)(&values), Ok(Some(_))));
+        }
+    }
+}
