@@ -1,1 +1,38 @@
-//! authorization-server
+//! The authorization server: it issues access tokens that are bound to a key the client holds, by DPoP
+//! (RFC 9449) or by certificate (RFC 8705), and never a bearer token by accident.
+//!
+//! A token request passes, in this order: `core::oauth::token_request::parse`, [`binding::establish`]
+//! (nonce and proof, or certificate), [`authenticate::client`], [`binding::Evidence::spend`] (the policy
+//! of the client, then the replay memory), [`grant::redeem`], [`issue::mint`]. A nonce is demanded before
+//! anything single-use is spent, and [`issue::mint`] takes the binding by value, so that an unbound token
+//! can't be made by mistake.
+//!
+//! Room for growth: a grant type is one file and one line in `grant::GRANTS`; an endpoint is one file and
+//! one line in `router`; a client authentication method is one file and one line in `core::client_auth`.
+
+pub mod authenticate;
+pub mod binding;
+mod client_keys;
+pub mod client_registry;
+pub mod configuration;
+mod endpoint;
+mod event;
+pub mod grant;
+pub mod issue;
+mod issued_token;
+mod key_sealing;
+mod nonce_keys;
+mod profile;
+mod proof_memory;
+pub mod provision;
+mod router;
+mod server;
+mod signing_keys;
+mod start;
+
+pub use client_keys::{KeySetFetcher, KeySetUnavailable};
+pub use configuration::{ConfigurationInvalid, ServerConfiguration};
+pub use key_sealing::SealingKey;
+pub use profile::Profile;
+pub use server::{AuthorizationServer, ServerParts};
+pub use start::StartFailed;

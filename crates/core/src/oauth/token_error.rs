@@ -4,10 +4,12 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::form::FormInvalid;
+use crate::time::UnixTime;
 
 /// Why a request to an OAuth endpoint is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,10 @@ pub enum TokenError {
     Scope,
     /// The resource is not one that the client may ask for.
     Target,
+    /// The token that shall be revoked was issued to another client (RFC 7009 section 2.1).
+    TokenOfAnotherClient,
+    /// The request's target or its forwarded certificate is not usable.
+    RequestUnusable,
     /// The refresh token is unknown, expired, revoked, used up, or another client's.
     RefreshToken,
     /// The refresh token is bound to another key than the one proven (DPOP-5-06, MTLS-4-01).
@@ -72,7 +78,7 @@ pub struct TokenErrorForm {
     pub code: &'static str,
     /// `error_description`.
     pub sentence: &'static str,
-    /// Our `error_reason`: stable, for programs.
+    /// Our `reason`: stable, for programs.
     pub reason: &'static str,
 }
 
@@ -155,6 +161,18 @@ impl TokenError {
             Self::Target => {
                 (400, "invalid_target", "resource", "The resource is not one the client may ask for.")
             }
+            Self::TokenOfAnotherClient => (
+                400,
+                "unauthorized_client",
+                "token_of_another_client",
+                "The token was not issued to this client.",
+            ),
+            Self::RequestUnusable => (
+                400,
+                "invalid_request",
+                "request_unusable",
+                "The request target or the forwarded certificate can't be used.",
+            ),
             Self::RefreshToken => {
                 (400, "invalid_grant", "refresh_token", "The refresh token is not valid for this client.")
             }
@@ -180,19 +198,36 @@ impl TokenError {
         TokenErrorForm { status, code, sentence, reason }
     }
 
-    /// The JSON body (RFC 6749 section 5.2); the caller adds `Cache-Control: no-store`, a challenge for
-    /// Basic, and exactly one `DPoP-Nonce` for [`TokenError::UseDpopNonce`].
+    /// The JSON body (RFC 6749 section 5.2), for faults of proofs with the server's time and what it accepts, so
+    /// that a client can tell a wrong clock from a wrong key. The caller adds `Cache-Control: no-store`, a
+    /// challenge for Basic, and exactly one `DPoP-Nonce` for [`TokenError::UseDpopNonce`].
     #[must_use]
-    pub fn render(&self) -> Vec<u8> {
+    pub fn render(&self, proofs: &ProofWindow) -> Vec<u8> {
         let form = self.form();
         let mut members = Map::new();
         for (name, text) in
-            [("error", form.code), ("error_description", form.sentence), ("error_reason", form.reason)]
+            [("error", form.code), ("error_description", form.sentence), ("reason", form.reason)]
         {
             members.insert(name.into(), Value::String(text.into()));
         }
+        if matches!(self, Self::DpopProof { .. }) {
+            members.insert("server_time".into(), proofs.now.as_seconds().into());
+            members.insert("accepted_past_seconds".into(), proofs.past.as_secs().into());
+            members.insert("accepted_future_seconds".into(), proofs.future.as_secs().into());
+        }
         serde_json::to_vec(&members).unwrap_or_default()
     }
+}
+
+/// The server's time and which proofs it accepts.
+#[derive(Clone, Copy, Debug)]
+pub struct ProofWindow {
+    /// Now.
+    pub now: UnixTime,
+    /// How old a proof may be.
+    pub past: Duration,
+    /// How far ahead it may be.
+    pub future: Duration,
 }
 
 impl fmt::Display for TokenError {

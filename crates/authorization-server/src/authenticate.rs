@@ -1,0 +1,193 @@
+//! Authenticates the client of a request, at every endpoint by the same rules (MTLS-2-06). Three results,
+//! absent, authenticated, failed; failed never falls through. An assertion is spent here, after the proof's
+//! nonce was judged and before anything is redeemed.
+
+use std::sync::Arc;
+
+use bindery_core::client_auth::{
+    AudiencePolicy, AuthenticatedClient, ChainVerdict, ClientAuthMethod, ClientAuthenticationFailure,
+    PresentedCredentials, RegisteredClient, VerificationContext, VerifiedCredentials, verify,
+};
+use bindery_core::mtls::certificate::ClientCertificate;
+use bindery_core::oauth::token_error::TokenError;
+use bindery_core::oauth::token_request::ClientParameters;
+use bindery_core::time::UnixTime;
+use bindery_crypto::{AwsLc, chain};
+use bindery_http::presented::Presented;
+
+use crate::client_registry::Client;
+use crate::configuration::AssertionAudience;
+use crate::server::Server;
+
+/// The outcome for one request.
+#[derive(Debug)]
+pub enum ClientAuthentication {
+    /// The request says nothing of a client.
+    Absent,
+    /// The client is who it says, or a public client that says so.
+    Authenticated(AuthenticatedClient, Arc<Client>),
+    /// It is not; this is the answer.
+    Failed(TokenError),
+}
+
+impl ClientAuthentication {
+    /// The client, where one is required.
+    ///
+    /// # Errors
+    /// The answer to the request when there is none.
+    pub fn require(self) -> Result<(AuthenticatedClient, Arc<Client>), TokenError> {
+        match self {
+            Self::Authenticated(authenticated, client) => Ok((authenticated, client)),
+            Self::Absent => Err(TokenError::ClientAuthentication { basic: false }),
+            Self::Failed(error) => Err(error),
+        }
+    }
+}
+
+/// Authenticates the client of a request to `endpoint`, a path below the issuer such as `/token`.
+pub(crate) async fn client(
+    server: &Server,
+    endpoint: &str,
+    presented: &Presented<'_>,
+    parameters: &ClientParameters,
+    now: UnixTime,
+) -> ClientAuthentication {
+    let basic = !presented.authorization.is_empty();
+    let failed = |failure: &ClientAuthenticationFailure, client_id: &str| {
+        tracing::warn!(
+            event = "client_authentication_failed",
+            endpoint,
+            client_id,
+            reason = failure.reason(),
+            detail = %failure
+        );
+        ClientAuthentication::Failed(failure.to_token_error(basic))
+    };
+    let authorization: Result<Vec<&str>, _> =
+        presented.authorization.iter().map(|value| core::str::from_utf8(value)).collect();
+    let Ok(authorization) = authorization else {
+        return failed(&ClientAuthenticationFailure::BasicMalformed, "");
+    };
+    let credentials = match PresentedCredentials::parse(&authorization, parameters) {
+        Ok(Some(credentials)) => credentials,
+        Ok(None) => return ClientAuthentication::Absent,
+        Err(failure) => return failed(&failure, parameters.client_id.as_deref().unwrap_or_default()),
+    };
+    // What a stranger claims to be goes to the log shortened and escaped, if at all.
+    let claimed: String =
+        credentials.client_id().chars().take(64).collect::<String>().escape_debug().to_string();
+    match confirm(server, endpoint, &credentials, presented.certificate.certificate(), now).await {
+        Ok((authenticated, client)) => ClientAuthentication::Authenticated(authenticated, client),
+        Err(failure) => failed(&failure, &claimed),
+    }
+}
+
+async fn confirm(
+    server: &Server,
+    endpoint: &str,
+    credentials: &PresentedCredentials,
+    certificate: Option<&ClientCertificate>,
+    now: UnixTime,
+) -> Result<(AuthenticatedClient, Arc<Client>), ClientAuthenticationFailure> {
+    const UNAVAILABLE: ClientAuthenticationFailure = ClientAuthenticationFailure::Unavailable;
+    let found = server.clients.find(credentials.client_id()).await.map_err(|error| {
+        tracing::error!(event = "store_failed", operation = "find_client", %error);
+        UNAVAILABLE
+    })?;
+    let own_urls = own_urls(server, endpoint);
+    let context = VerificationContext {
+        now,
+        cryptography: &AwsLc,
+        audience: match server.settings.assertion_audience {
+            AssertionAudience::Issuer => AudiencePolicy::IssuerOnly(&server.settings.issuer),
+            AssertionAudience::OwnUrls => AudiencePolicy::OwnUrls(&own_urls),
+        },
+        algorithms: server.settings.assertion_algorithms,
+        certificate,
+        chain: chain_verdict(server, found.as_deref(), certificate, now),
+    };
+    let Some(client) = found else {
+        let refused = verify(credentials, None, &context).err();
+        return Err(refused.unwrap_or(ClientAuthenticationFailure::UnknownClient));
+    };
+    let verified = verify_with_keys(server, credentials, &client, &context).await?;
+    let outcome = match verified.replay_entry() {
+        None => None,
+        Some(entry) => Some(server.store.claim_once(entry, now).await),
+    };
+    Ok((verified.settle(outcome)?, client))
+}
+
+/// Verifies with the keys in hand, and once more with fresh ones when a key was unknown.
+async fn verify_with_keys(
+    server: &Server,
+    credentials: &PresentedCredentials,
+    client: &Client,
+    context: &VerificationContext<'_>,
+) -> Result<VerifiedCredentials, ClientAuthenticationFailure> {
+    let attempt = async |unknown_key: bool| {
+        let keys = server
+            .client_keys
+            .keys(&client.metadata.keys, context.now, unknown_key)
+            .await
+            .map_err(|_| ClientAuthenticationFailure::Unavailable)?;
+        let registered =
+            RegisteredClient { metadata: &client.metadata, keys: &keys, disabled: client.disabled };
+        verify(credentials, Some(&registered), context)
+    };
+    match attempt(false).await {
+        Err(failure) if is_about_unknown_key(&failure, client) => attempt(true).await,
+        outcome => outcome,
+    }
+}
+
+fn is_about_unknown_key(failure: &ClientAuthenticationFailure, client: &Client) -> bool {
+    use bindery_core::client_auth::private_key_jwt::AssertionRefused;
+    use bindery_core::oauth::client_metadata::ClientKeys;
+    matches!(client.metadata.keys, ClientKeys::Uri(_))
+        && matches!(
+            failure,
+            ClientAuthenticationFailure::CertificateNotRegistered
+                | ClientAuthenticationFailure::Assertion(
+                    AssertionRefused::UnknownKey | AssertionRefused::Signature
+                )
+        )
+}
+
+/// AMB-01: the issuer, the token endpoint and the endpoint in question, under each of our bases.
+fn own_urls(server: &Server, endpoint: &str) -> Vec<String> {
+    let settings = &server.settings;
+    let mut urls = vec![settings.issuer.clone()];
+    for base in &settings.base_urls {
+        urls.extend([format!("{base}/token"), format!("{base}{endpoint}")]);
+    }
+    urls
+}
+
+fn chain_verdict(
+    server: &Server,
+    client: Option<&Client>,
+    certificate: Option<&ClientCertificate>,
+    now: UnixTime,
+) -> ChainVerdict {
+    let (Some(client), Some(certificate)) = (client, certificate) else { return ChainVerdict::NotVerified };
+    if client.metadata.authentication != ClientAuthMethod::TlsClientAuth {
+        return ChainVerdict::NotVerified;
+    }
+    let Some(anchors) = server.trust_anchors.of(client.metadata.trust_anchors.as_deref()) else {
+        tracing::error!(event = "trust_anchors_missing", client_id = client.metadata.client_id);
+        return ChainVerdict::Refused;
+    };
+    match chain::verify_client_chain(certificate.leaf(), certificate.intermediates(), anchors, now) {
+        Ok(()) => ChainVerdict::Trusted,
+        Err(reason) => {
+            tracing::warn!(
+                event = "client_chain_refused",
+                client_id = client.metadata.client_id,
+                x5t = %certificate.thumbprint(),
+                %reason
+            );
+            ChainVerdict::Refused
+        }
+    }
+}

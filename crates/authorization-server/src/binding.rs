@@ -1,0 +1,154 @@
+//! Establishes what key the sender of a token request holds (RFC 9449 section 5, RFC 8705 section 3): first the
+//! DPoP proof with its nonce, and the certificate of the connection, before anything single-use is spent
+//! (DPOP-5-15); then, once the client is known, its policy and the replay memory. [`SenderBinding`] has no
+//! other maker than [`Evidence::spend`], and no token is minted without one.
+
+use bindery_core::dpop::proof::{NonceRequirement, ProofContext, ProofPolicy, VerifiedProof, verify_proof};
+use bindery_core::dpop::target::TargetUri;
+use bindery_core::mtls::certificate::{CertificateThumbprint, PresentedCertificate};
+use bindery_core::oauth::client_metadata::ClientMetadata;
+use bindery_core::oauth::sender_constraint::ProvenKeys;
+use bindery_core::oauth::token_error::TokenError;
+use bindery_core::rejection::Rejection;
+use bindery_core::replay::ReplayOutcome;
+use bindery_core::time::UnixTime;
+use bindery_core::token::confirmation::Confirmation;
+use bindery_crypto::AwsLc;
+use bindery_http::presented::Presented;
+
+use crate::configuration::{NoncePolicy, Settings};
+use crate::event;
+use crate::server::Server;
+
+/// What a request has shown before its client is known. Nothing of it is spent yet.
+#[derive(Debug)]
+#[must_use]
+pub struct Evidence {
+    proof: Option<VerifiedProof>,
+    certificate: Option<CertificateThumbprint>,
+}
+
+/// The key or keys that a token will be bound to, proven by this request and no earlier one.
+#[derive(Debug)]
+#[must_use]
+pub struct SenderBinding {
+    confirmation: Confirmation,
+    proven: ProvenKeys,
+}
+
+impl SenderBinding {
+    /// What the access token will say.
+    #[must_use]
+    pub const fn confirmation(&self) -> Confirmation {
+        self.confirmation
+    }
+
+    /// Everything that was proven, for the binding of a refresh token.
+    #[must_use]
+    pub const fn proven(&self) -> ProvenKeys {
+        self.proven
+    }
+}
+
+/// Verifies the proof, if one was sent, against this endpoint's public URIs, and takes note of the
+/// certificate. Nonce first: a proof that needs one is met with one here.
+///
+/// # Errors
+/// [`TokenError::UseDpopNonce`] or `invalid_dpop_proof` with the reason.
+pub(crate) fn establish(
+    server: &Server,
+    presented: &Presented<'_>,
+    now: UnixTime,
+) -> Result<Evidence, TokenError> {
+    let certificate = match &presented.certificate {
+        PresentedCertificate::Present(certificate) => Some(certificate.thumbprint()),
+        PresentedCertificate::Absent(_) => None,
+    };
+    let proof = match presented.dpop.as_slice() {
+        [] => None,
+        [proof] => Some(verify(server, presented, proof, now).map_err(|rejection| {
+            event::proof_refused("token", &rejection);
+            refuse(&rejection)
+        })?),
+        _ => {
+            event::proof_refused("token", &Rejection::ProofDuplicate);
+            return Err(refuse(&Rejection::ProofDuplicate));
+        }
+    };
+    Ok(Evidence { proof, certificate })
+}
+
+fn verify(
+    server: &Server,
+    presented: &Presented<'_>,
+    proof: &[u8],
+    now: UnixTime,
+) -> Result<VerifiedProof, Rejection> {
+    let proof = core::str::from_utf8(proof)
+        .map_err(|_| Rejection::ProofMalformed(bindery_core::jose::jws::JwsMalformed::Encoding))?;
+    let ring = server.nonce_keys.ring();
+    let settings = &server.settings;
+    let context = ProofContext {
+        method: presented.method,
+        target: TargetUri { bases: &settings.bases, path: presented.path },
+        // DPOP-5-13: there is no access token yet, so `ath` means nothing.
+        access_token: None,
+        now,
+        nonces: Some((&ring, &settings.issuer)),
+    };
+    verify_proof(proof, &policy(settings, server.proof_memory.accepted_since()), &context, &AwsLc)
+}
+
+fn policy(settings: &Settings, accepted_since: Option<UnixTime>) -> ProofPolicy {
+    let seconds = |seconds: u32| std::time::Duration::from_secs(u64::from(seconds));
+    ProofPolicy {
+        algorithms: settings.dpop_algorithms,
+        past: seconds(settings.dpop.past),
+        future: seconds(settings.dpop.future),
+        nonce: match settings.dpop.nonce {
+            NoncePolicy::Required => NonceRequirement::Required,
+            NoncePolicy::Optional => NonceRequirement::Optional,
+        },
+        nonce_lifetime: seconds(settings.dpop.nonce_lifetime),
+        accepted_since,
+    }
+}
+
+impl Evidence {
+    /// Holds what was proven against the client's policy, then remembers the proof, so that it is good once.
+    ///
+    /// # Errors
+    /// [`TokenError`] when the client must prove more, when the proof was used before, or when the memory
+    /// can't be asked or is full.
+    pub(crate) async fn spend(
+        self,
+        server: &Server,
+        client: &ClientMetadata,
+        now: UnixTime,
+    ) -> Result<SenderBinding, TokenError> {
+        let proven =
+            ProvenKeys { dpop: self.proof.as_ref().map(VerifiedProof::thumbprint), mtls: self.certificate };
+        let confirmation = client.sender_constraint.require(proven, now)?;
+        if let Some(proof) = &self.proof {
+            let rejection = match server.proof_memory.insert(proof.replay_entry(), now).await {
+                ReplayOutcome::Inserted => return Ok(SenderBinding { confirmation, proven }),
+                ReplayOutcome::Duplicate => Rejection::ProofReplayed,
+                ReplayOutcome::Full => Rejection::ReplayStoreFull,
+                ReplayOutcome::Unavailable => Rejection::ReplayStoreUnavailable,
+            };
+            event::proof_refused("token", &rejection);
+            return Err(refuse(&rejection));
+        }
+        Ok(SenderBinding { confirmation, proven })
+    }
+}
+
+fn refuse(rejection: &Rejection) -> TokenError {
+    if rejection.asks_for_nonce() {
+        TokenError::UseDpopNonce
+    } else if rejection.is_about_proof() {
+        TokenError::DpopProof { reason: rejection.reason(), sentence: rejection.sentence() }
+    } else {
+        TokenError::Unavailable
+    }
+}

@@ -1,0 +1,22 @@
+//! The client credentials grant (RFC 6749 section 4.4): the client speaks for itself. Its `sub` stands in a
+//! namespace of its own, so that no client can be taken for a person (AT68-5-02).
+
+use bindery_core::oauth::token_error::TokenError;
+
+use super::{Granted, Redemption, require_audience, require_scope};
+use crate::provision::client_subject;
+
+pub(super) async fn redeem(redemption: Redemption<'_>) -> Result<Granted, TokenError> {
+    let Redemption { authenticated, client, parameters, .. } = redemption;
+    if authenticated.is_public() {
+        return Err(TokenError::UnauthorizedClient);
+    }
+    Ok(Granted {
+        grant_id: None,
+        subject: client_subject(authenticated.client_id()),
+        scope: require_scope(parameters, &client.scope)?,
+        audience: require_audience(parameters, &client.audiences)?,
+        ends_at: None,
+        refresh_token: None,
+    })
+}

@@ -1,0 +1,139 @@
+//! Mints access tokens: JWTs by RFC 9068, or opaque references of 256 random bits. The binding is taken by
+//! value and used up; what it confirms goes into the token, and from the same value follows `token_type`.
+
+use std::time::Duration;
+
+use bindery_core::client_auth::AuthenticatedClient;
+use bindery_core::crypto::Cryptography as _;
+use bindery_core::oauth::client_metadata::{AccessTokenFormat, ClientMetadata};
+use bindery_core::oauth::token_error::TokenError;
+use bindery_core::oauth::token_response::TokenResponse;
+use bindery_core::time::UnixTime;
+use bindery_core::token::confirmation::Confirmation;
+use bindery_crypto::{AwsLc, random_identifier, random_token};
+use bindery_store::record::AccessTokenRecord;
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use crate::binding::SenderBinding;
+use crate::event::binding_name;
+use crate::grant::Granted;
+use crate::server::{Server, unavailable};
+
+/// `typ` of a JWT access token (RFC 9068 section 2.1).
+const ACCESS_TOKEN: &str = "at+jwt";
+
+/// Mints the token that `granted` allows, bound to what `binding` proves.
+///
+/// # Errors
+/// [`TokenError::Unavailable`] when the key, the random source or the store fails; nothing was issued.
+pub(crate) async fn mint(
+    server: &Server,
+    granted: Granted,
+    binding: SenderBinding,
+    authenticated: &AuthenticatedClient,
+    client: &ClientMetadata,
+    now: UnixTime,
+) -> Result<TokenResponse, TokenError> {
+    let confirmation = binding.confirmation();
+    let expires_at = expiry(server.settings.access_token_lifetime, &granted, now);
+    let identifier = random_identifier().map_err(|_| TokenError::Unavailable)?;
+    let token =
+        Minting { server, granted: &granted, confirmation, client, identifier: &identifier, now, expires_at };
+    let access_token = match client.access_token_format {
+        AccessTokenFormat::Jwt => token.jwt()?,
+        AccessTokenFormat::Opaque => token.opaque().await?,
+    };
+    tracing::info!(
+        event = "token_issued",
+        client_id = client.client_id,
+        method = authenticated.method().name(),
+        binding = binding_name(&confirmation),
+        jkt = confirmation.dpop().map(|jkt| jkt.to_string()),
+        x5t = confirmation.mtls().map(|x5t| x5t.to_string()),
+        grant_id = granted.grant_id,
+        jti = identifier,
+        audience = granted.audience.join(" "),
+        scope = %granted.scope,
+    );
+    if confirmation == Confirmation::Unbound {
+        tracing::warn!(event = "bearer_token_issued", client_id = client.client_id, jti = identifier);
+    }
+    Ok(TokenResponse {
+        access_token,
+        confirmation,
+        expires_in: u64::try_from(expires_at.seconds_since(now)).unwrap_or(0),
+        scope: granted.scope,
+        refresh_token: granted.refresh_token,
+    })
+}
+
+struct Minting<'a> {
+    server: &'a Server,
+    granted: &'a Granted,
+    confirmation: Confirmation,
+    client: &'a ClientMetadata,
+    identifier: &'a str,
+    now: UnixTime,
+    expires_at: UnixTime,
+}
+
+impl Minting<'_> {
+    /// RFC 9068 section 2.2, with `cnf` (RFC 7800) and `gid`, by which revoking a grant reaches its tokens.
+    fn jwt(&self) -> Result<Zeroizing<String>, TokenError> {
+        let mut claims = Map::new();
+        let mut put = |name: &str, value: Value| claims.insert(name.into(), value);
+        put("iss", self.server.settings.issuer.clone().into());
+        put("sub", self.granted.subject.clone().into());
+        put("client_id", self.client.client_id.clone().into());
+        put(
+            "aud",
+            match self.granted.audience.as_slice() {
+                [one] => json!(one),
+                several => json!(several),
+            },
+        );
+        put("iat", self.now.as_seconds().into());
+        put("exp", self.expires_at.as_seconds().into());
+        put("jti", self.identifier.into());
+        if !self.granted.scope.is_empty() {
+            put("scope", self.granted.scope.to_string().into());
+        }
+        if let Some(cnf) = self.confirmation.to_claim() {
+            put("cnf", cnf);
+        }
+        if let Some(grant_id) = &self.granted.grant_id {
+            put("gid", grant_id.clone().into());
+        }
+        self.server.signing_keys.sign(ACCESS_TOKEN, &claims).map(Zeroizing::new).map_err(|_| {
+            tracing::error!(event = "signing_failed");
+            TokenError::Unavailable
+        })
+    }
+
+    async fn opaque(&self) -> Result<Zeroizing<String>, TokenError> {
+        let token = Zeroizing::new(random_token().map_err(|_| TokenError::Unavailable)?);
+        let record = AccessTokenRecord {
+            token_sha256: AwsLc.sha256(&[token.as_bytes()]),
+            jti: self.identifier.into(),
+            grant_id: self.granted.grant_id.clone(),
+            client_id: self.client.client_id.clone(),
+            subject: self.granted.subject.clone(),
+            scope: self.granted.scope.iter().map(Into::into).collect(),
+            audience: self.granted.audience.clone(),
+            confirmation: self.confirmation.to_claim(),
+            issued_at: self.now,
+            expires_at: self.expires_at,
+            claims: Value::Object(Map::new()),
+        };
+        let stored = self.server.store.insert_access_token(&record).await;
+        stored.map_err(|error| unavailable("insert_access_token", &error))?;
+        Ok(token)
+    }
+}
+
+/// No token outlives its grant.
+fn expiry(lifetime: Duration, granted: &Granted, now: UnixTime) -> UnixTime {
+    let expires_at = now.plus(lifetime);
+    granted.ends_at.map_or(expires_at, |end| end.min(expires_at))
+}

@@ -1,0 +1,105 @@
+//! The key under which signing and nonce keys are sealed at rest. It comes from a file that only its owner
+//! may read, made at the first start where none was configured; the store never sees it.
+
+use std::fmt;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use bindery_core::crypto::{Cryptography as _, MacKey};
+use bindery_core::encoding::base64url;
+use bindery_crypto::seal::Sealer;
+use bindery_crypto::{AwsLc, random_bytes};
+use zeroize::Zeroizing;
+
+use crate::configuration::{ConfigurationInvalid, invalid};
+
+/// The fewest bytes of a secret file that are taken as a key.
+const MINIMUM_SECRET: usize = 32;
+
+/// Where the sealing key comes from.
+pub struct SealingKey(Zeroizing<[u8; 32]>);
+
+impl fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealingKey(redacted)")
+    }
+}
+
+impl SealingKey {
+    /// A key that is gone with the process, for stores that are too.
+    ///
+    /// # Errors
+    /// [`ConfigurationInvalid`] when the random source fails.
+    pub fn ephemeral() -> Result<Self, ConfigurationInvalid> {
+        let key = random_bytes::<32>().map_err(|error| {
+            invalid("key_file", "", error.to_string(), "repair the machine's random source")
+        })?;
+        Ok(Self(Zeroizing::new(key)))
+    }
+
+    /// Reads a secret file of at least 32 bytes.
+    ///
+    /// # Errors
+    /// [`ConfigurationInvalid`] when it can't be read, is too short, or others may read it.
+    pub fn from_file(path: &Path) -> Result<Self, ConfigurationInvalid> {
+        let unreadable = |error: std::io::Error| {
+            invalid("key_file", path.display(), error.to_string(), "let the server's user read it")
+        };
+        require_private(path).map_err(unreadable)??;
+        let secret = Zeroizing::new(fs::read(path).map_err(unreadable)?);
+        if secret.len() < MINIMUM_SECRET {
+            let rule = "it holds fewer than 32 bytes";
+            return Err(invalid("key_file", path.display(), rule, "write 32 random bytes into it"));
+        }
+        // A file of any length becomes a key of one purpose.
+        let extracted = MacKey::new(AwsLc.sha256(&[&secret]));
+        Ok(Self(Zeroizing::new(AwsLc.hmac_sha256(&extracted, &[b"bindery sealing key 1"]))))
+    }
+
+    /// Reads the file, or makes it with mode 0600 when there is none.
+    ///
+    /// # Errors
+    /// [`ConfigurationInvalid`] as [`Self::from_file`], or when it can't be made.
+    pub fn load_or_generate(path: &Path) -> Result<Self, ConfigurationInvalid> {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let wrong = |reason: String| {
+            invalid("key_file", path.display(), reason, "let the server's user write the directory once")
+        };
+        match options.open(path) {
+            Ok(mut file) => {
+                let secret = random_bytes::<32>().map_err(|error| wrong(error.to_string()))?;
+                let text = Zeroizing::new(base64url::encode(Zeroizing::new(secret)));
+                file.write_all(text.as_bytes())
+                    .and_then(|()| file.sync_all())
+                    .map_err(|error| wrong(error.to_string()))?;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(wrong(error.to_string())),
+        }
+        Self::from_file(path)
+    }
+
+    pub(crate) fn sealer(&self) -> Sealer {
+        Sealer::new(*self.0)
+    }
+}
+
+#[cfg(unix)]
+fn require_private(path: &Path) -> std::io::Result<Result<(), ConfigurationInvalid>> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = fs::metadata(path)?.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(Ok(()));
+    }
+    let rule = format!("its mode is {mode:o}, so others than its owner may read or change it");
+    Ok(Err(invalid("key_file", path.display(), rule, "run `chmod 600` on it")))
+}
+
+#[cfg(not(unix))]
+fn require_private(_: &Path) -> std::io::Result<Result<(), ConfigurationInvalid>> {
+    Ok(Ok(()))
+}

@@ -1,0 +1,115 @@
+//! Grants given by an operator, until there are pages on which people sign in: a refresh token for a client
+//! and a subject, bound from birth to the key that the operator names (DPOP-5-05, MTLS-4-01). Without a key
+//! a public client's grant is unbound, and its policy decides what becomes of it (DPOP-5-12).
+
+use std::fmt;
+
+use bindery_core::oauth::scope::Scope;
+use bindery_core::token::confirmation::Confirmation;
+use bindery_crypto::random_identifier;
+use bindery_store::StoreError;
+use bindery_store::record::GrantRecord;
+use zeroize::Zeroizing;
+
+use crate::grant::new_token;
+use crate::server::AuthorizationServer;
+
+/// The namespace of subjects that are clients; no person's subject may begin so (AT68-5-02).
+const CLIENT_NAMESPACE: &str = "client:";
+
+/// The `sub` of a client that speaks for itself.
+#[must_use]
+pub fn client_subject(client_id: &str) -> String {
+    format!("{CLIENT_NAMESPACE}{client_id}")
+}
+
+/// A provisioned grant.
+pub struct ProvisionedGrant {
+    /// Names the grant; revoking it ends every token under it.
+    pub grant_id: String,
+    /// The refresh token; shown once, stored nowhere.
+    pub refresh_token: Zeroizing<String>,
+}
+
+impl fmt::Debug for ProvisionedGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProvisionedGrant").field("grant_id", &self.grant_id).finish_non_exhaustive()
+    }
+}
+
+/// Why a grant was not given.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProvisionRefused {
+    /// No usable client of that name.
+    #[error(
+        "client `{0}` is not registered, is disabled, or has an unusable registration; see `bindery client show`"
+    )]
+    Client(String),
+    /// The client does not use refresh tokens.
+    #[error("client `{0}` has no grant type refresh_token; add it to its grant_types")]
+    GrantType(String),
+    /// The subject is empty, too long, or in the namespace of clients.
+    #[error(
+        "the subject must be 1 to 256 bytes and not begin with `client:`, which is the namespace of clients"
+    )]
+    Subject,
+    /// The scope is not the client's.
+    #[error("the scope is malformed or exceeds the client's registered scope")]
+    Scope,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The machine's random source failed.
+    #[error("the machine's random source fails")]
+    Random,
+}
+
+/// Gives `client_id` a grant for `subject`, and its first refresh token. `scope` is space-separated; empty
+/// means all that the client has. `bound_to` names the key from birth; for a confidential client it pins the
+/// grant to that key beyond what authentication does (AMB-03).
+///
+/// # Errors
+/// [`ProvisionRefused`] says what to mend.
+pub async fn grant(
+    server: &AuthorizationServer,
+    client_id: &str,
+    subject: &str,
+    scope: &str,
+    bound_to: Confirmation,
+) -> Result<ProvisionedGrant, ProvisionRefused> {
+    let now = server.0.clock.now();
+    let client = server.0.clients.find(client_id).await?.filter(|client| !client.disabled);
+    let client = client.ok_or_else(|| ProvisionRefused::Client(client_id.into()))?;
+    let client = &client.metadata;
+    if !client.grant_types.iter().any(|grant| grant == "refresh_token") {
+        return Err(ProvisionRefused::GrantType(client_id.into()));
+    }
+    if subject.is_empty() || subject.len() > 256 || subject.starts_with(CLIENT_NAMESPACE) {
+        return Err(ProvisionRefused::Subject);
+    }
+    let asked = Scope::parse(scope).map_err(|_| ProvisionRefused::Scope)?;
+    asked.require_within(&client.scope).map_err(|_| ProvisionRefused::Scope)?;
+    let scope = if asked.is_empty() { &client.scope } else { &asked };
+    let record = GrantRecord {
+        grant_id: random_identifier().map_err(|_| ProvisionRefused::Random)?,
+        client_id: client_id.into(),
+        subject: subject.into(),
+        scope: scope.iter().map(Into::into).collect(),
+        audience: client.audiences.clone(),
+        bound_to: bound_to.to_claim(),
+        created_at: now,
+        expires_at: now.plus(server.0.settings.refresh_token_lifetime),
+        revoked_at: None,
+    };
+    let (refresh_token, token) = new_token(&record, now).map_err(|_| ProvisionRefused::Random)?;
+    server.0.store.insert_grant(&record).await?;
+    server.0.store.insert_refresh_token(&token).await?;
+    tracing::info!(
+        event = "grant_provisioned",
+        client_id,
+        grant_id = record.grant_id,
+        binding = crate::event::binding_name(&bound_to)
+    );
+    Ok(ProvisionedGrant { grant_id: record.grant_id, refresh_token })
+}

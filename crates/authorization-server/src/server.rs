@@ -1,0 +1,241 @@
+//! The running server: what the configuration, the store and the keys make together. Starting checks
+//! everything that can be checked; afterwards a request can only be refused for its own faults or because
+//! the store can't be asked.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bindery_core::oauth::token_error::TokenError;
+use bindery_crypto::chain::TrustAnchors;
+use bindery_crypto::seal::Sealer;
+use bindery_http::{Clock, EdgePolicy};
+use bindery_store::{AuthorizationStore, StoreError};
+
+use crate::client_keys::{ClientKeyCache, KeySetFetcher};
+use crate::client_registry::ClientRegistry;
+use crate::configuration::{
+    ConfigurationInvalid, ServerConfiguration, Settings, TrustAnchorsConfiguration, invalid,
+};
+use crate::key_sealing::SealingKey;
+use crate::nonce_keys::NonceKeys;
+use crate::proof_memory::ProofMemory;
+use crate::signing_keys::SigningKeys;
+use crate::start::StartFailed;
+
+/// How often [`AuthorizationServer::maintain`] is run by [`AuthorizationServer::spawn_maintenance`].
+const MAINTENANCE: Duration = Duration::from_secs(30);
+
+/// What a server is made of, beside its configuration.
+pub struct ServerParts {
+    /// The store.
+    pub store: Arc<dyn AuthorizationStore>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The key that seals keys at rest.
+    pub sealing_key: SealingKey,
+    /// Whom the edge believes about certificates.
+    pub edge: EdgePolicy,
+    /// Fetches key sets of clients with `jwks_uri`; without it such clients are refused.
+    pub key_fetcher: Option<Arc<dyn KeySetFetcher>>,
+}
+
+impl ServerParts {
+    /// Parts for a server that clients reach directly and that fetches no key sets.
+    #[must_use]
+    pub fn new(store: Arc<dyn AuthorizationStore>, clock: Arc<dyn Clock>, sealing_key: SealingKey) -> Self {
+        Self { store, clock, sealing_key, edge: EdgePolicy::direct(), key_fetcher: None }
+    }
+}
+
+impl fmt::Debug for ServerParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerParts").field("edge", &self.edge).finish_non_exhaustive()
+    }
+}
+
+/// One issuer, ready to serve. Cheap to clone.
+#[derive(Clone)]
+pub struct AuthorizationServer(pub(crate) Arc<Server>);
+
+impl fmt::Debug for AuthorizationServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationServer").field("issuer", &self.0.settings.issuer).finish_non_exhaustive()
+    }
+}
+
+pub(crate) struct Server {
+    pub(crate) settings: Settings,
+    pub(crate) store: Arc<dyn AuthorizationStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) edge: EdgePolicy,
+    pub(crate) clients: ClientRegistry,
+    pub(crate) client_keys: ClientKeyCache,
+    pub(crate) trust_anchors: AnchorSets,
+    pub(crate) signing_keys: SigningKeys,
+    pub(crate) nonce_keys: NonceKeys,
+    pub(crate) proof_memory: ProofMemory,
+    sealer: Sealer,
+}
+
+impl AuthorizationServer {
+    /// Checks the configuration, loads the keys or makes them at the first start, and opens for requests.
+    ///
+    /// # Errors
+    /// [`StartFailed`] names what must be mended.
+    pub async fn start(configuration: &ServerConfiguration, parts: ServerParts) -> Result<Self, StartFailed> {
+        let settings = configuration.settings()?;
+        let now = parts.clock.now();
+        let client_keys = ClientKeyCache::new(parts.key_fetcher);
+        let trust_anchors = AnchorSets::load(&configuration.trust_anchors)?;
+        let store = parts.store;
+        let clients = ClientRegistry::new(
+            &configuration.client,
+            Arc::clone(&store),
+            settings.profile,
+            client_keys.can_fetch(),
+        )?;
+        trust_anchors.require_for(&clients)?;
+        let sealer = parts.sealing_key.sealer();
+        let signing_keys = SigningKeys::load(&*store, &sealer, &settings.signing_algorithms, now).await?;
+        let rotation = Duration::from_secs(u64::from(settings.dpop.nonce_key_rotation));
+        let nonce_keys = NonceKeys::load(&*store, &sealer, rotation, now).await?;
+        let proof_memory = ProofMemory::new(&settings.dpop, &store, now)?;
+        tracing::info!(event = "server_started", issuer = settings.issuer);
+        Ok(Self(Arc::new(Server {
+            settings,
+            store,
+            clock: parts.clock,
+            edge: parts.edge,
+            clients,
+            client_keys,
+            trust_anchors,
+            signing_keys,
+            nonce_keys,
+            proof_memory,
+            sealer,
+        })))
+    }
+
+    /// All endpoints, for any listener; see [`crate`] for the order of checks. The listener puts a
+    /// [`bindery_http::Peer`] into each request's extensions.
+    pub fn router(&self) -> axum::Router {
+        crate::router::router(self)
+    }
+
+    /// Waits out the second in which a replay memory without disk began. Nonces count in seconds, and one
+    /// that an earlier process made in this very second must not look younger than the memory
+    /// (DPOP-11.1-11). Call it before listening: a nonce of that second is not accepted.
+    pub async fn ready(&self) {
+        let since = self.0.proof_memory.accepted_since();
+        while since.is_some_and(|since| self.0.clock.now() <= since) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The issuer identifier.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.0.settings.issuer
+    }
+
+    /// The JWK set that resource servers fetch, for guards in the same process.
+    #[must_use]
+    pub fn jwk_set(&self) -> serde_json::Value {
+        self.0.signing_keys.jwk_set()
+    }
+
+    /// Rotates nonce keys when due, takes over those of other processes, and removes what has expired.
+    ///
+    /// # Errors
+    /// [`StartFailed`] when the store can't be asked; the server goes on with what it has.
+    pub async fn maintain(&self) -> Result<(), StartFailed> {
+        let server = &self.0;
+        let now = server.clock.now();
+        server.nonce_keys.refresh(&*server.store, &server.sealer, now).await?;
+        server.store.purge_expired(now).await?;
+        Ok(())
+    }
+
+    /// Runs [`Self::maintain`] every half minute until the returned task is dropped or aborted.
+    pub fn spawn_maintenance(&self) -> tokio::task::JoinHandle<()> {
+        let server = self.clone();
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(MAINTENANCE);
+            loop {
+                ticks.tick().await;
+                if let Err(error) = server.maintain().await {
+                    tracing::error!(event = "maintenance_failed", %error);
+                }
+            }
+        })
+    }
+}
+
+/// Refuses a request because the store can't decide, and says so to the operator.
+pub(crate) fn unavailable(operation: &'static str, error: &StoreError) -> TokenError {
+    tracing::error!(event = "store_failed", operation, %error);
+    TokenError::Unavailable
+}
+
+/// The named sets of certification authorities.
+pub(crate) struct AnchorSets(HashMap<String, TrustAnchors>);
+
+impl AnchorSets {
+    fn load(configured: &[TrustAnchorsConfiguration]) -> Result<Self, ConfigurationInvalid> {
+        let mut sets = HashMap::new();
+        for set in configured {
+            let option = format!("trust_anchors {}", set.name);
+            let read = |path: &std::path::Path| {
+                std::fs::read(path).map_err(|error| {
+                    invalid(&option, path.display(), error.to_string(), "let the server's user read the file")
+                })
+            };
+            let pem = match (&set.file, &set.pem) {
+                (Some(path), None) => read(path)?,
+                (None, Some(pem)) => pem.clone().into_bytes(),
+                _ => {
+                    let rule = "it must have exactly one of `file` and `pem`";
+                    return Err(invalid(&option, "", rule, "name the PEM file of your CA certificates"));
+                }
+            };
+            let wrong = |reason: String| invalid(&option, "", reason, "give CA certificates in PEM");
+            let mut anchors = TrustAnchors::from_pem(&pem).map_err(|reason| wrong(reason.to_string()))?;
+            if let Some(path) = &set.revocation_lists {
+                let lists = read(path)?;
+                anchors =
+                    anchors.with_revocation_lists_pem(&lists).map_err(|reason| wrong(reason.to_string()))?;
+            }
+            if sets.insert(set.name.clone(), anchors).is_some() {
+                return Err(invalid(&option, "", "two sets have this name", "rename one of them"));
+            }
+        }
+        Ok(Self(sets))
+    }
+
+    /// The set that a client names; without a name, the only one there is (MTLS-7.4-01).
+    pub(crate) fn of(&self, name: Option<&str>) -> Option<&TrustAnchors> {
+        match name {
+            Some(name) => self.0.get(name),
+            None if self.0.len() == 1 => self.0.values().next(),
+            None => None,
+        }
+    }
+
+    fn require_for(&self, clients: &ClientRegistry) -> Result<(), ConfigurationInvalid> {
+        use bindery_core::client_auth::ClientAuthMethod;
+        for client in clients.configured().map(|client| &client.metadata) {
+            let wants = client.authentication == ClientAuthMethod::TlsClientAuth;
+            if wants && self.of(client.trust_anchors.as_deref()).is_none() {
+                return Err(invalid(
+                    format!("client {}: trust_anchors", client.client_id),
+                    client.trust_anchors.as_deref().unwrap_or_default(),
+                    "its certificates can't be verified: it names no set of `[[trust_anchors]]`, or there is not just one",
+                    "add the set, and name it in the client",
+                ));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,144 @@
+//! The issuer's signing keys: one active key per configured algorithm, made at the first start, sealed in the
+//! store, loaded later. Retired keys stay published until what they signed has expired. The public half is
+//! served as a JWK set (RFC 7517 section 5); the private half never leaves this module but as a signature.
+
+use std::sync::Arc;
+
+use bindery_core::jose::algorithm::SignatureAlgorithm;
+use bindery_core::jose::jwk::JwkSet;
+use bindery_core::jose::jws::{attach_signature, signing_input};
+use bindery_core::time::UnixTime;
+use bindery_crypto::seal::Sealer;
+use bindery_crypto::{Signer, SigningKey};
+use bindery_store::AuthorizationStore;
+use bindery_store::record::{SigningKeyRecord, SigningKeyState};
+use serde_json::{Map, Value, json};
+
+use crate::start::StartFailed;
+
+/// A key that signs, with its `kid`.
+pub(crate) struct IssuerKey {
+    key_id: String,
+    signer: Arc<dyn Signer>,
+}
+
+/// All keys of the issuer.
+pub(crate) struct SigningKeys {
+    /// In the order of configuration; the first one signs access tokens.
+    active: Vec<IssuerKey>,
+    /// Every published public JWK, as served and as verified with.
+    published: Value,
+    public: JwkSet,
+}
+
+/// No token could be signed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SigningUnavailable;
+
+impl SigningKeys {
+    /// Loads what the store holds and makes what is missing. When two processes start at once, the key that
+    /// was stored first is used by both.
+    pub(crate) async fn load(
+        store: &dyn AuthorizationStore,
+        sealer: &Sealer,
+        algorithms: &[SignatureAlgorithm],
+        now: UnixTime,
+    ) -> Result<Self, StartFailed> {
+        let stored = store.list_signing_keys().await?;
+        for algorithm in algorithms {
+            let active = |record: &SigningKeyRecord| {
+                record.algorithm == algorithm.name() && record.state == SigningKeyState::Active
+            };
+            if !stored.iter().any(active) {
+                generate(store, sealer, *algorithm, now).await?;
+            }
+        }
+        let stored = store.list_signing_keys().await?;
+        let jwks: Vec<&Value> = stored.iter().map(|record| &record.public_jwk).collect();
+        let published = json!({ "keys": jwks });
+        let public = JwkSet::parse(published.to_string().as_bytes())
+            .map_err(|_| StartFailed::Key("a stored public key is damaged"))?;
+        let mut keys = Self { active: Vec::new(), published, public };
+        for algorithm in algorithms {
+            let record = stored
+                .iter()
+                .find(|record| {
+                    record.algorithm == algorithm.name() && record.state == SigningKeyState::Active
+                })
+                .ok_or(StartFailed::Key("a signing key that was just stored is gone"))?;
+            keys.active.push(open(sealer, *algorithm, record)?);
+        }
+        Ok(keys)
+    }
+
+    /// Signs a JWT of this type with the first active key.
+    pub(crate) fn sign(&self, typ: &str, claims: &Map<String, Value>) -> Result<String, SigningUnavailable> {
+        let key = self.active.first().ok_or(SigningUnavailable)?;
+        let header = json!({"alg": key.signer.algorithm().name(), "typ": typ, "kid": key.key_id});
+        let header = serde_json::to_vec(&header).map_err(|_| SigningUnavailable)?;
+        let claims = serde_json::to_vec(claims).map_err(|_| SigningUnavailable)?;
+        let input = signing_input(&header, &claims);
+        let signature = key.signer.sign(&input).map_err(|_| SigningUnavailable)?;
+        Ok(attach_signature(input, &signature))
+    }
+
+    /// The JWK set that resource servers fetch.
+    pub(crate) fn jwk_set(&self) -> Value {
+        self.published.clone()
+    }
+
+    /// The same keys, for verifying our own tokens.
+    pub(crate) const fn public_keys(&self) -> &JwkSet {
+        &self.public
+    }
+}
+
+async fn generate(
+    store: &dyn AuthorizationStore,
+    sealer: &Sealer,
+    algorithm: SignatureAlgorithm,
+    now: UnixTime,
+) -> Result<(), StartFailed> {
+    let key = SigningKey::generate(algorithm).map_err(|_| StartFailed::Key("a signing key can't be made"))?;
+    let key_id = Signer::thumbprint(&key).to_string();
+    let mut public_jwk = key.public_key().to_jwk();
+    for (name, text) in [("kid", key_id.as_str()), ("alg", algorithm.name()), ("use", "sig")] {
+        public_jwk.insert(name.into(), text.into());
+    }
+    let sealed_private = sealer
+        .seal(&context(&key_id), &key.to_pkcs8_der())
+        .map_err(|_| StartFailed::Key("a signing key can't be sealed"))?;
+    let record = SigningKeyRecord {
+        key_id: key_id.clone(),
+        algorithm: algorithm.name().into(),
+        sealed_private,
+        public_jwk: public_jwk.into(),
+        state: SigningKeyState::Active,
+        created_at: now,
+        activated_at: Some(now),
+        retired_at: None,
+    };
+    store.insert_signing_key(&record).await?;
+    tracing::info!(event = "signing_key_made", key_id, algorithm = algorithm.name());
+    Ok(())
+}
+
+fn open(
+    sealer: &Sealer,
+    algorithm: SignatureAlgorithm,
+    record: &SigningKeyRecord,
+) -> Result<IssuerKey, StartFailed> {
+    let private = sealer.open(&context(&record.key_id), &record.sealed_private).map_err(|_| {
+        StartFailed::Key(
+            "a stored signing key does not open under the sealing key: is it the key file of this database?",
+        )
+    })?;
+    let key = SigningKey::from_pkcs8_der(algorithm, &private)
+        .map_err(|_| StartFailed::Key("a stored signing key is damaged"))?;
+    Ok(IssuerKey { key_id: record.key_id.clone(), signer: Arc::new(key) })
+}
+
+/// A sealed key opens only in the place that it was sealed for.
+fn context(key_id: &str) -> Vec<u8> {
+    [b"signing key ", key_id.as_bytes()].concat()
+}

@@ -1,0 +1,428 @@
+//! One server with one client of each kind, a clock moved by hand, and the means to speak to it as any of
+//! them: requests go through the router with the peer that a listener would have put there.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use bindery_authorization_server::{AuthorizationServer, SealingKey, ServerConfiguration, ServerParts};
+use bindery_core::crypto::Cryptography as _;
+use bindery_core::dpop::proof_builder::{ProofClaims, unsigned_proof};
+use bindery_core::encoding::base64url;
+use bindery_core::jose::algorithm::SignatureAlgorithm;
+use bindery_core::jose::jws::{attach_signature, signing_input};
+use bindery_core::mtls::certificate::{CertificateAbsence, ClientCertificate, PresentedCertificate};
+use bindery_core::time::UnixTime;
+use bindery_core::token::confirmation::Confirmation;
+use bindery_crypto::{AwsLc, Signer as _, SigningKey};
+use bindery_http::{Clock as _, ManualClock, Peer};
+use bindery_store::memory::{MemoryStore, ReplayMemory};
+use http::{HeaderMap, Request, StatusCode};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+pub const ISSUER: &str = "https://id.example";
+pub const MTLS: &str = "https://mtls.id.example";
+pub const API: &str = "https://api.example";
+pub const OTHER_API: &str = "https://other.example";
+pub const SECRET: &str = "a-secret-of-more-than-thirty-two-characters";
+const START: i64 = 1_800_000_000;
+
+pub type Ca = CertifiedIssuer<'static, KeyPair>;
+
+pub fn ca(name: &str) -> Ca {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// A certificate for client authentication: by `ca`, or self-signed.
+pub fn certificate(common_name: &str, names: Vec<SanType>, ca: Option<&Ca>) -> (ClientCertificate, KeyPair) {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, common_name);
+    params.subject_alt_names = names;
+    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    let key = KeyPair::generate().unwrap();
+    let der = match ca {
+        Some(ca) => params.signed_by(&key, ca).unwrap().der().to_vec(),
+        None => params.self_signed(&key).unwrap().der().to_vec(),
+    };
+    (ClientCertificate::new(der, Vec::new(), &AwsLc), key)
+}
+
+/// The JWK of a certificate's key, with the certificate in `x5c`.
+pub fn certificate_jwk(certificate: &ClientCertificate) -> Value {
+    use base64_standard as encode;
+    let key = bindery_core::mtls::subject::public_key_of(certificate.leaf()).unwrap();
+    let mut jwk = key.to_jwk();
+    jwk.insert("x5c".into(), json!([encode(certificate.leaf())]));
+    jwk.into()
+}
+
+/// Standard base64 with padding, as `x5c` and Basic want it.
+pub fn base64_standard(bytes: &[u8]) -> String {
+    let url = base64url::encode(bytes);
+    let mut text: String = url
+        .chars()
+        .map(|character| match character {
+            '-' => '+',
+            '_' => '/',
+            other => other,
+        })
+        .collect();
+    while text.len() % 4 != 0 {
+        text.push('=');
+    }
+    text
+}
+
+pub fn key() -> SigningKey {
+    SigningKey::generate(SignatureAlgorithm::Es256).unwrap()
+}
+
+pub struct World {
+    pub server: AuthorizationServer,
+    pub router: Router,
+    pub clock: Arc<ManualClock>,
+    pub store: Arc<MemoryStore>,
+    pub ca: Ca,
+    pub other_ca: Ca,
+    /// The assertion key of `jwt-client` and the other private_key_jwt clients.
+    pub assertion_key: SigningKey,
+    pub pki_certificate: ClientCertificate,
+    pub self_signed: ClientCertificate,
+    counter: AtomicU64,
+}
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn ok(self) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.body);
+        self.body
+    }
+
+    #[track_caller]
+    pub fn error(&self, status: u16, error: &str) -> &Self {
+        assert_eq!((self.status.as_u16(), self.body["error"].as_str()), (status, Some(error)), "{}", self.body);
+        assert!(self.body.get("access_token").is_none());
+        self.no_store()
+    }
+
+    #[track_caller]
+    pub fn reason(&self, reason: &str) -> &Self {
+        assert_eq!(self.body["reason"], reason);
+        self
+    }
+
+    #[track_caller]
+    pub fn no_store(&self) -> &Self {
+        assert_eq!(self.headers["cache-control"], "no-store");
+        self
+    }
+
+    #[track_caller]
+    pub fn nonce(&self) -> String {
+        let nonces: Vec<_> = self.headers.get_all("dpop-nonce").iter().collect();
+        assert_eq!(nonces.len(), 1, "exactly one DPoP-Nonce");
+        nonces[0].to_str().unwrap().to_owned()
+    }
+}
+
+/// A request in the making.
+#[derive(Clone, Default)]
+pub struct Call {
+    path: String,
+    form: Vec<(String, String)>,
+    headers: Vec<(&'static str, String)>,
+    certificate: Option<ClientCertificate>,
+    raw_body: Option<String>,
+}
+
+impl Call {
+    pub fn to(path: &str) -> Self {
+        Self { path: path.into(), ..Self::default() }
+    }
+
+    pub fn token(grant_type: &str) -> Self {
+        Self::to("/token").with("grant_type", grant_type)
+    }
+
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.form.push((name.into(), value.into()));
+        self
+    }
+
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub fn dpop(self, proof: impl Into<String>) -> Self {
+        self.header("dpop", proof)
+    }
+
+    pub fn basic(self, id: &str, secret: &str) -> Self {
+        self.header("authorization", format!("Basic {}", base64_standard(format!("{id}:{secret}").as_bytes())))
+    }
+
+    pub fn assertion(self, assertion: impl Into<String>) -> Self {
+        self.with("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+            .with("client_assertion", assertion)
+    }
+
+    pub fn certificate(mut self, certificate: &ClientCertificate) -> Self {
+        self.certificate = Some(certificate.clone());
+        self
+    }
+
+    pub fn raw_body(mut self, body: &str) -> Self {
+        self.raw_body = Some(body.into());
+        self
+    }
+}
+
+/// The clients of the test server; `changes` may change the whole configuration.
+pub struct Setup {
+    pub ca: Ca,
+    pub other_ca: Ca,
+    pub assertion_key: SigningKey,
+    pub self_signed: ClientCertificate,
+    pub configuration: Value,
+}
+
+impl Setup {
+    pub fn new() -> Self {
+        let (ca, other_ca) = (ca("trusted"), ca("other"));
+        let assertion_key = key();
+        let (self_signed, _) = certificate("anything", Vec::new(), None);
+        let digest = base64url::encode(AwsLc.sha256(&[SECRET.as_bytes()]));
+        let jwks = json!({"keys": [assertion_key.public_key().to_jwk()]});
+        let client = |id: &str, members: Value| {
+            let mut client = json!({
+                "client_id": id, "scope": "read write", "audiences": [API, OTHER_API],
+                "grant_types": ["client_credentials", "refresh_token"],
+            });
+            client.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+            client
+        };
+        let public = |id: &str, members: Value| {
+            let mut client = client(id, json!({"token_endpoint_auth_method": "none", "grant_types": ["refresh_token"]}));
+            client.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+            client
+        };
+        let jwt = |id: &str, members: Value| {
+            let mut client = client(id, json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": jwks}));
+            client.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+            client
+        };
+        let configuration = json!({
+            "issuer": ISSUER,
+            "mtls_base_url": MTLS,
+            "trust_anchors": [
+                {"name": "trusted", "pem": ca.pem()},
+                {"name": "other", "pem": other_ca.pem()},
+            ],
+            "client": [
+                jwt("jwt-client", json!({})),
+                jwt("jwt-dpop", json!({"dpop_bound_access_tokens": true})),
+                jwt("jwt-mtls", json!({"tls_client_certificate_bound_access_tokens": true})),
+                jwt("jwt-both", json!({"sender_constraint": "both"})),
+                jwt("jwt-opaque", json!({"access_token_format": "opaque"})),
+                jwt("jwt-rotating", json!({"refresh_token_rotation": true})),
+                jwt("jwt-disabled", json!({"disabled": true})),
+                jwt("jwt-exception", json!({
+                    "sender_constraint": "none", "sender_constraint_reason": "the partner moves in spring",
+                    "sender_constraint_until": START + 1000,
+                })),
+                client("basic-client", json!({"client_secret_sha256": digest})),
+                client("pki-client", json!({
+                    "token_endpoint_auth_method": "tls_client_auth",
+                    "tls_client_auth_subject_dn": "CN=pki-client", "trust_anchors": "trusted",
+                })),
+                client("self-signed-client", json!({
+                    "token_endpoint_auth_method": "self_signed_tls_client_auth",
+                    "jwks": {"keys": [certificate_jwk(&self_signed)]},
+                })),
+                public("public-client", json!({})),
+                public("public-rotating", json!({"refresh_token_rotation": true})),
+                public("public-binding", json!({"unbound_refresh": "bind_first_proof"})),
+                public("public-exception", json!({
+                    "sender_constraint": "none", "sender_constraint_reason": "old app",
+                    "sender_constraint_until": START + 100_000,
+                })),
+                client("api", json!({
+                    "client_secret_sha256": digest, "grant_types": [], "introspection_audiences": [API],
+                })),
+                client("other-api", json!({
+                    "client_secret_sha256": digest, "grant_types": [], "introspection_audiences": [OTHER_API],
+                })),
+            ],
+        });
+        Self { ca, other_ca, assertion_key, self_signed, configuration }
+    }
+
+    pub async fn start(self) -> World {
+        let configuration: ServerConfiguration = serde_json::from_value(self.configuration).unwrap();
+        let clock = Arc::new(ManualClock::new(UnixTime::from_seconds(START)));
+        let claims = ReplayMemory::new(100_000, clock.now(), [7; 16]);
+        let store = Arc::new(MemoryStore::new(claims));
+        let parts = ServerParts::new(store.clone(), clock.clone(), SealingKey::ephemeral().unwrap());
+        let server = AuthorizationServer::start(&configuration, parts).await.unwrap();
+        // Past the time from which proofs could be older than the replay memory.
+        clock.advance(Duration::from_secs(100));
+        let (pki_certificate, _) = certificate("pki-client", Vec::new(), Some(&self.ca));
+        World {
+            router: server.router(),
+            server,
+            clock,
+            store,
+            ca: self.ca,
+            other_ca: self.other_ca,
+            assertion_key: self.assertion_key,
+            pki_certificate,
+            self_signed: self.self_signed,
+            counter: AtomicU64::new(0),
+        }
+    }
+}
+
+pub async fn world() -> World {
+    Setup::new().start().await
+}
+
+impl World {
+    pub fn unique(&self) -> String {
+        format!("id-{}", self.counter.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub fn advance(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    pub async fn send(&self, call: Call) -> Answer {
+        let body = call.raw_body.unwrap_or_else(|| form(&call.form));
+        let mut request = Request::post(&call.path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(body))
+            .unwrap();
+        for (name, value) in call.headers {
+            request.headers_mut().append(name, value.parse().unwrap());
+        }
+        self.dispatch(request, call.certificate).await
+    }
+
+    pub async fn dispatch(&self, mut request: Request<Body>, certificate: Option<ClientCertificate>) -> Answer {
+        let mut peer = Peer::plaintext(SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000)));
+        peer.encrypted = true;
+        peer.certificate = match certificate {
+            Some(certificate) => PresentedCertificate::Present(certificate),
+            None => PresentedCertificate::Absent(CertificateAbsence::NotOffered),
+        };
+        request.extensions_mut().insert(peer);
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, 1 << 20).await.unwrap();
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// A good assertion of `client_id`, with `changes` (`null` removes a claim).
+    pub fn assertion_with(&self, client_id: &str, changes: &Value) -> String {
+        let now = self.clock.now().as_seconds();
+        let mut claims = json!({
+            "iss": client_id, "sub": client_id, "aud": ISSUER, "jti": self.unique(), "iat": now, "exp": now + 60,
+        });
+        merge(&mut claims, changes);
+        sign(&self.assertion_key, &json!({"alg": "ES256"}), &claims)
+    }
+
+    pub fn assertion(&self, client_id: &str) -> String {
+        self.assertion_with(client_id, &json!({}))
+    }
+
+    /// A fresh proof for the token endpoint.
+    pub fn proof(&self, key: &SigningKey) -> String {
+        self.proof_with(key, &format!("{ISSUER}/token"), None)
+    }
+
+    pub fn proof_with(&self, key: &SigningKey, target: &str, nonce: Option<&str>) -> String {
+        let claims = ProofClaims {
+            identifier: &self.unique(),
+            method: "POST",
+            target,
+            issued_at: self.clock.now(),
+            access_token_hash: None,
+            nonce,
+        };
+        let input = unsigned_proof(key.public_key(), key.algorithm(), &claims);
+        let signature = key.sign(&input).unwrap();
+        attach_signature(input, &signature)
+    }
+
+    /// A refresh token for `client_id`, bound from birth to `confirmation`.
+    pub async fn provision(&self, client_id: &str, confirmation: Confirmation) -> String {
+        let granted =
+            bindery_authorization_server::provision::grant(&self.server, client_id, "alice", "", confirmation);
+        granted.await.unwrap().refresh_token.to_string()
+    }
+
+    pub fn refresh(&self, client_id: &str, token: &str) -> Call {
+        Call::token("refresh_token").with("client_id", client_id).with("refresh_token", token)
+    }
+
+    /// Introspection by the resource server at `API`.
+    pub async fn introspect(&self, token: &str) -> Value {
+        self.send(Call::to("/introspect").with("token", token).basic("api", SECRET)).await.ok()
+    }
+}
+
+pub fn merge(claims: &mut Value, changes: &Value) {
+    for (name, value) in changes.as_object().unwrap() {
+        if value.is_null() {
+            claims.as_object_mut().unwrap().remove(name);
+        } else {
+            claims[name] = value.clone();
+        }
+    }
+}
+
+pub fn sign(key: &SigningKey, header: &Value, claims: &Value) -> String {
+    let input = signing_input(header.to_string().as_bytes(), claims.to_string().as_bytes());
+    let signature = key.sign(&input).unwrap();
+    attach_signature(input, &signature)
+}
+
+pub fn form(parameters: &[(String, String)]) -> String {
+    let encode = |text: &str| -> String {
+        text.bytes()
+            .map(|byte| match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+                other => format!("%{other:02X}"),
+            })
+            .collect()
+    };
+    parameters.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect::<Vec<_>>().join("&")
+}
+
+/// The claims of a JWT, unverified.
+pub fn claims(token: &Value) -> HashMap<String, Value> {
+    let payload = token.as_str().unwrap().split('.').nth(1).unwrap();
+    serde_json::from_slice(&base64url::decode(payload).unwrap()).unwrap()
+}
+
+pub fn dpop_binding(key: &SigningKey) -> Confirmation {
+    Confirmation::Dpop(key.thumbprint())
+}
