@@ -668,3 +668,7 @@ impl From<Rejection> for String {
         alloc::format!("{rejection}")
     }
 }
+
+#[cfg(test)]
+#[path = "rejection_tests.rs"]
+pub(crate) mod tests;

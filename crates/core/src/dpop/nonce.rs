@@ -151,3 +151,7 @@ pub fn verify(
     }
     if issued_at.plus(lifetime) < now { Err(NonceRefused::Stale) } else { Ok(NonceTime(issued_at)) }
 }
+
+#[cfg(test)]
+#[path = "nonce_tests.rs"]
+mod tests;

@@ -76,7 +76,8 @@ impl Default for ProofPolicy {
 }
 
 impl ProofPolicy {
-    fn future(&self) -> Duration {
+    /// How far ahead an `iat` may really lie.
+    pub(crate) fn future(&self) -> Duration {
         self.future.min(MAXIMUM_FUTURE)
     }
 }
@@ -404,3 +405,7 @@ impl<'de> Members<'de> for RawClaims<'de> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "proof_tests.rs"]
+mod tests;

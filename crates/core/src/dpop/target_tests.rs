@@ -140,10 +140,10 @@ proptest! {
         let bases = [PublicBase::parse("https://h.example/a").unwrap()];
         let request = TargetUri { bases: &bases, path: &path };
         let claimed = alloc::format!("https://h.example/a{path}");
-        if request.is_spelled(&bases[0], &claimed) {
-            if let (Ok(left), Some(right)) = (NormalUri::parse(&claimed), request.under(&bases[0])) {
-                prop_assert_eq!(left.text, right.text);
-            }
+        if request.is_spelled(&bases[0], &claimed)
+            && let (Ok(left), Some(right)) = (NormalUri::parse(&claimed), request.under(&bases[0]))
+        {
+            prop_assert_eq!(left.text, right.text);
         }
     }
 }

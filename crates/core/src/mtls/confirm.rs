@@ -21,3 +21,7 @@ pub fn confirm(
         }
     }
 }
+
+#[cfg(test)]
+#[path = "confirm_tests.rs"]
+mod tests;

@@ -180,7 +180,11 @@ fn body(rejection: &Rejection, error: &str, context: &ChallengeContext<'_>) -> V
     if matches!(rejection, Rejection::ProofExpired { .. } | Rejection::ProofFromFuture { .. }) {
         body["server_time"] = context.now.as_seconds().into();
         body["accepted_past_seconds"] = context.proof.past.as_secs().into();
-        body["accepted_future_seconds"] = context.proof.future.as_secs().into();
+        body["accepted_future_seconds"] = context.proof.future().as_secs().into();
     }
     body
 }
+
+#[cfg(test)]
+#[path = "challenge_tests.rs"]
+mod tests;

@@ -189,3 +189,7 @@ fn is_token68(text: &[u8]) -> bool {
             byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
         })
 }
+
+#[cfg(test)]
+#[path = "presentation_tests.rs"]
+mod tests;

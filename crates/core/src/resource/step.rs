@@ -321,3 +321,7 @@ impl NeedsReplayCheck {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "step_tests.rs"]
+mod tests;

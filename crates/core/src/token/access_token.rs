@@ -351,3 +351,7 @@ pub(crate) fn date(claims: &Map<String, Value>, name: &'static str) -> Result<Op
         serde_json::from_str(&value.to_string()).map_err(|_| Rejection::TokenClaim(name))?;
     Ok(Some(date.0))
 }
+
+#[cfg(test)]
+#[path = "access_token_tests.rs"]
+mod tests;
