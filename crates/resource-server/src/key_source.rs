@@ -69,10 +69,11 @@ impl IssuerKeys {
             return Ok(Arc::clone(keys));
         }
         let has_candidate = |keys: &JwkSet| keys.candidates(key_id, algorithm).next().is_some();
-        if let Some(fetched) = &*self.current.load() {
-            if now <= fetched.at.plus(LIFETIME) && has_candidate(&fetched.keys) {
-                return Ok(Arc::clone(&fetched.keys));
-            }
+        if let Some(fetched) = &*self.current.load()
+            && now <= fetched.at.plus(LIFETIME)
+            && has_candidate(&fetched.keys)
+        {
+            return Ok(Arc::clone(&fetched.keys));
         }
         self.refresh(has_candidate, now).await;
         match &*self.current.load() {

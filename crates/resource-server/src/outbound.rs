@@ -46,7 +46,6 @@ pub enum OutboundFailed {
 }
 
 /// A builder with the settings that outbound calls need; roots and identity are the caller's to add.
-#[must_use]
 pub fn http_client_builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .https_only(true)

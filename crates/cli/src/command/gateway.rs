@@ -1,0 +1,92 @@
+//! `bindery gateway`: the gateway and its listener, from one configuration file.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bindery_crypto::random_bytes;
+use bindery_gateway::{GatewayConfiguration, GatewayParts};
+use bindery_http::{ClientCertificates, Clock as _, SystemClock};
+use bindery_resource_server::{Mode, outbound};
+use bindery_store::memory::ReplayMemory;
+use clap::Args;
+use serde::Deserialize;
+
+use super::Status;
+use super::server::{ListenerSettings, stop_on_signal};
+use crate::settings::{self, read_file};
+
+/// Runs the gateway until it is stopped by SIGTERM or Ctrl-C.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The configuration file
+    #[arg(long, value_name = "TOML", env = "BINDERY_GATEWAY_CONFIG")]
+    config: PathBuf,
+    /// Check the configuration, and stop
+    #[arg(long)]
+    check: bool,
+}
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GatewayFile {
+    /// Where clients connect; certificates are always asked for, and needed for bound tokens alone.
+    listener: ListenerSettings,
+    /// How many live proofs are remembered; when they are that many, new ones are refused.
+    #[serde(default = "default_replay_entries")]
+    replay_entries: usize,
+    /// Certification authorities that issuers' servers are trusted by, PEM; the system's without it.
+    #[serde(default)]
+    issuer_roots_file: Option<PathBuf>,
+    /// The gateway.
+    gateway: GatewayConfiguration,
+}
+
+const fn default_replay_entries() -> usize {
+    2_000_000
+}
+
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
+    super::log_to_stderr("info");
+    let file: GatewayFile = settings::read(&arguments.config)?;
+    let parts = GatewayParts {
+        replay: ReplayMemory::new(file.replay_entries, SystemClock.now(), random_bytes()?),
+        clock: Arc::new(SystemClock),
+        http_client: http_client(file.issuer_roots_file.as_deref())?,
+        observer: None,
+    };
+    let gateway = file.gateway.into_gateway(parts)?;
+    for route in gateway.guard().routes() {
+        let (path, mode) = (&route.path, route.mode.name());
+        if route.mode == Mode::Enforce {
+            tracing::info!(event = "route", path, mode);
+        } else {
+            tracing::warn!(event = "route", path, mode, "this route lets unproven requests through");
+        }
+    }
+    if arguments.check {
+        tracing::info!(event = "configuration_checked");
+        return Ok(Status::Done);
+    }
+    let listener = file.listener.bind(Some(ClientCertificates::Asked))?;
+    gateway.guard().ready().await;
+    tracing::info!(event = "listening", address = %listener.local_address());
+    let handle = listener.handle();
+    let serving = tokio::spawn(listener.serve(gateway.service()));
+    stop_on_signal(vec![handle]).await?;
+    gateway.shut_down(Duration::from_secs(10)).await;
+    serving.await.context("the listener's task failed")?.context("the listener failed")?;
+    Ok(Status::Done)
+}
+
+/// The client for fetching issuers' keys.
+fn http_client(roots: Option<&std::path::Path>) -> anyhow::Result<reqwest::Client> {
+    let mut builder = outbound::http_client_builder();
+    if let Some(path) = roots {
+        let pem = read_file("issuer_roots_file", path)?;
+        builder = builder.tls_backend_preconfigured(bindery_http::tls::client_config(&pem, None)?);
+    }
+    builder.build().context("the client for fetching keys can't be made")
+}

@@ -1,0 +1,81 @@
+//! The commands, one file each, and the table that clap reads. What help says is generated from here.
+
+mod client;
+mod demo;
+mod explain;
+mod gateway;
+mod request;
+mod server;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Issue, hold, enforce, and every theft refused: the whole of Bindery on this machine, in two acts
+    Demo(demo::Arguments),
+    /// Run the authorization server
+    Server(server::Arguments),
+    /// Run the gateway: the guard in front of an application that can't change
+    Gateway(gateway::Arguments),
+    /// Send a request with a bound token: curl for sender-constrained tokens
+    Request(request::Arguments),
+    /// Say check by check what holds and what fails in a token, a proof or a whole request
+    Explain(explain::Arguments),
+    /// Add, list, show and disable the authorization server's clients
+    Client(client::Arguments),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// Everything that was asked for happened.
+    Done,
+    /// It ran, and the answer is no.
+    Refused,
+    /// It could not run.
+    CouldNot,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(match status {
+            Status::Done => 0,
+            Status::Refused => 1,
+            Status::CouldNot => 2,
+        })
+    }
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(command: Command) -> anyhow::Result<Status> {
+    let mut out = std::io::stdout().lock();
+    match command {
+        Command::Demo(arguments) => asynchronous(demo::run(arguments, &mut out)),
+        Command::Server(arguments) => asynchronous(server::run(arguments)),
+        Command::Gateway(arguments) => asynchronous(gateway::run(arguments)),
+        Command::Request(arguments) => asynchronous(request::run(arguments, &mut out)),
+        Command::Explain(arguments) => explain::run(arguments, &mut out),
+        Command::Client(arguments) => asynchronous(client::run(arguments, &mut out)),
+    }
+}
+
+/// Runs a command that waits for sockets, on a runtime of its own.
+fn asynchronous(work: impl Future<Output = anyhow::Result<Status>>) -> anyhow::Result<Status> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the asynchronous runtime can't start")?;
+    runtime.block_on(work)
+}
+
+/// Logs go to stderr; `BINDERY_LOG` chooses what, as in `info,bindery_resource_server=debug`.
+pub(crate) fn log_to_stderr(default: &str) {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("BINDERY_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    // A second subscriber in one process is a test's; the first one stays.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}

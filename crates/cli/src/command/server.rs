@@ -1,0 +1,223 @@
+//! `bindery server`: the authorization server, its listeners and its store, from one configuration file.
+//! What the options mean is decided by the crates that they configure; here they are put together.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bindery_authorization_server::{AuthorizationServer, SealingKey, ServerConfiguration, ServerParts};
+use bindery_crypto::random_bytes;
+use bindery_http::listener::{Limits, Listener, ListenerHandle};
+use bindery_http::tls::ServerTls;
+use bindery_http::{ClientCertificates, Clock as _, SystemClock};
+use bindery_store::AuthorizationStore;
+use bindery_store::memory::{MemoryStore, ReplayMemory};
+use bindery_store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
+use clap::Args;
+use serde::Deserialize;
+
+use super::Status;
+use crate::settings;
+
+/// How long running requests may take to end when the server is stopped.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs the authorization server until it is stopped by SIGTERM or Ctrl-C.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The configuration file
+    #[arg(long, value_name = "TOML", env = "BINDERY_SERVER_CONFIG")]
+    config: PathBuf,
+    /// Check the configuration and the store, and stop
+    #[arg(long)]
+    check: bool,
+}
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServerFile {
+    /// Where clients and resource servers connect.
+    listener: ListenerSettings,
+    /// Where clients with certificates connect, when that is another place; it always asks for them.
+    #[serde(default)]
+    mtls_listener: Option<ListenerSettings>,
+    /// Where state is kept.
+    #[serde(default)]
+    store: StoreSettings,
+    /// The issuer.
+    pub(crate) server: ServerConfiguration,
+}
+
+/// One socket.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListenerSettings {
+    /// Address and port.
+    address: SocketAddr,
+    /// The certificate chain, PEM, leaf first.
+    certificate_file: PathBuf,
+    /// Its private key, PEM.
+    key_file: PathBuf,
+    /// Whether clients are asked for certificates.
+    #[serde(default)]
+    client_certificates: Asked,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Asked {
+    #[default]
+    NotAsked,
+    Asked,
+}
+
+impl From<Asked> for ClientCertificates {
+    fn from(asked: Asked) -> Self {
+        match asked {
+            Asked::NotAsked => Self::NotAsked,
+            Asked::Asked => Self::Asked,
+        }
+    }
+}
+
+/// Where state is kept.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StoreSettings {
+    /// The SQLite file, made at the first start. Without it everything is gone with the process.
+    #[serde(default)]
+    path: Option<PathBuf>,
+    /// `full`: answered requests survive the loss of power. `normal`: they survive a crash of the process.
+    #[serde(default)]
+    durability: Durability,
+    /// The file with the key that seals signing keys at rest, made at the first start beside the database.
+    #[serde(default)]
+    key_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Durability {
+    #[default]
+    Full,
+    Normal,
+}
+
+impl ListenerSettings {
+    /// Binds the socket.
+    pub(crate) fn bind(&self, asked: Option<ClientCertificates>) -> anyhow::Result<Listener> {
+        let asked = asked.unwrap_or_else(|| self.client_certificates.into());
+        let tls = ServerTls::from_pem_files(&self.certificate_file, &self.key_file, asked)?;
+        Ok(Listener::tls(self.address, tls, Limits::default())?)
+    }
+}
+
+impl StoreSettings {
+    /// Opens the store.
+    pub(crate) async fn open(&self) -> anyhow::Result<Arc<dyn AuthorizationStore>> {
+        Ok(match &self.path {
+            Some(path) => Arc::new(SqliteStore::open(path, self.options()).await?),
+            None => {
+                let claims = ReplayMemory::new(1_000_000, SystemClock.now(), random_bytes()?);
+                Arc::new(MemoryStore::new(claims))
+            }
+        })
+    }
+
+    fn options(&self) -> SqliteOptions {
+        let synchronous = match self.durability {
+            Durability::Full => Synchronous::Full,
+            Durability::Normal => Synchronous::Normal,
+        };
+        SqliteOptions { synchronous, ..SqliteOptions::default() }
+    }
+
+    fn sealing_key(&self) -> anyhow::Result<SealingKey> {
+        Ok(match (&self.key_file, &self.path) {
+            (Some(path), _) => SealingKey::load_or_generate(path)?,
+            (None, Some(database)) => SealingKey::load_or_generate(&beside(database))?,
+            (None, None) => SealingKey::ephemeral()?,
+        })
+    }
+
+    /// Whether anything outlives the process.
+    pub(crate) const fn is_durable(&self) -> bool {
+        self.path.is_some()
+    }
+}
+
+fn beside(database: &Path) -> PathBuf {
+    let mut name = database.file_name().unwrap_or_default().to_owned();
+    name.push(".key");
+    database.with_file_name(name)
+}
+
+impl ServerFile {
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        settings::read(path)
+    }
+
+    pub(crate) const fn store(&self) -> &StoreSettings {
+        &self.store
+    }
+
+    /// The server on this file's store.
+    pub(crate) async fn start(
+        &self,
+        store: Arc<dyn AuthorizationStore>,
+    ) -> anyhow::Result<AuthorizationServer> {
+        let parts = ServerParts::new(store, Arc::new(SystemClock), self.store.sealing_key()?);
+        Ok(AuthorizationServer::start(&self.server, parts).await?)
+    }
+}
+
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
+    super::log_to_stderr("info");
+    let file = ServerFile::read(&arguments.config)?;
+    let store = file.store.open().await?;
+    let server = file.start(store).await?;
+    if arguments.check {
+        tracing::info!(event = "configuration_checked", issuer = server.issuer());
+        return Ok(Status::Done);
+    }
+    if !file.store.is_durable() {
+        tracing::warn!("no [store] path is configured: clients, grants and keys are gone with this process");
+    }
+    let mut listeners = vec![file.listener.bind(None)?];
+    if let Some(settings) = &file.mtls_listener {
+        listeners.push(settings.bind(Some(ClientCertificates::Asked))?);
+    }
+    server.ready().await;
+    let maintenance = server.spawn_maintenance();
+    let mut serving = tokio::task::JoinSet::new();
+    let mut handles = Vec::new();
+    for listener in listeners {
+        tracing::info!(event = "listening", address = %listener.local_address(), issuer = server.issuer());
+        handles.push(listener.handle());
+        serving.spawn(listener.serve(server.router()));
+    }
+    stop_on_signal(handles).await?;
+    while let Some(ended) = serving.join_next().await {
+        ended.context("a listener's task failed")?.context("a listener failed")?;
+    }
+    maintenance.abort();
+    Ok(Status::Done)
+}
+
+/// Waits for SIGTERM or Ctrl-C, then lets running requests end.
+pub(crate) async fn stop_on_signal(handles: Vec<ListenerHandle>) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM can't be awaited")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        result = tokio::signal::ctrl_c() => result.context("Ctrl-C can't be awaited")?,
+    }
+    tracing::info!(event = "stopping", grace_seconds = GRACE.as_secs());
+    for handle in handles {
+        handle.shut_down(GRACE);
+    }
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! Configuration files: TOML, unknown options refused, every error with file, place and remedy. Reading is
+//! all that happens here; what values mean is for the crate that they configure.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use serde::de::DeserializeOwned;
+
+/// The longest file that is read, in bytes.
+const MAXIMUM: u64 = 4 * 1024 * 1024;
+
+/// Reads `path` as TOML into `T`.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+    let shown = path.display();
+    let length = std::fs::metadata(path)
+        .with_context(|| {
+            format!("{shown} can't be read; give the path of a configuration file with --config")
+        })?
+        .len();
+    if length > MAXIMUM {
+        bail!(
+            "{shown} has {length} bytes; a configuration file has at most {MAXIMUM}, so this is another file"
+        );
+    }
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("{shown} can't be read as UTF-8 text"))?;
+    toml::from_str(&text).with_context(|| format!("{shown} is not a valid configuration"))
+}
+
+/// Reads a file that an option names.
+pub(crate) fn read_file(option: &str, path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("{option} {}: can't be read", path.display()))
+}
