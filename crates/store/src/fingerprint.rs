@@ -41,12 +41,13 @@ impl FingerprintKey {
     fn hash(&self, entry: &ReplayEntry<'_>) -> Hash128 {
         let parts: [&[u8]; 4] =
             [entry.owner, entry.target.0.as_bytes(), entry.target.1.as_bytes(), entry.identifier.as_bytes()];
-        // All lengths first, at fixed places: then the parts can follow each other bare.
-        let mut head = [0u8; 33];
-        head[0] = entry.kind.tag();
-        for (place, part) in head[1..].chunks_exact_mut(8).zip(parts) {
-            place.copy_from_slice(&(part.len() as u64).to_le_bytes());
+        // The lengths first, at fixed places: then the parts can follow each other bare. The last one
+        // follows from the length of the whole, which is part of the hash.
+        let mut head = [0u8; 16];
+        for (place, part) in head.chunks_exact_mut(4).zip(&parts[..3]) {
+            place.copy_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes());
         }
+        head[12] = entry.kind.tag();
         let mut hasher = self.0;
         hasher.write(&head);
         for part in parts {

@@ -13,8 +13,9 @@ use bindery_core::time::UnixTime;
 /// Every implementation keeps these promises:
 ///
 /// - **False negative** (a copy with the same `expires_at` answered [`Inserted`](ReplayOutcome::Inserted)):
-///   never, for any number of concurrent callers and whatever the clock does. What was dropped after its time is not forgotten by a clock that steps
-///   back: an entry that could have been dropped is answered [`Duplicate`](ReplayOutcome::Duplicate).
+///   never, for any number of concurrent callers and whatever the clock does. A clock that steps back
+///   does not reopen what was dropped after its time: an entry that could be one of the dropped is
+///   answered [`Duplicate`](ReplayOutcome::Duplicate).
 /// - **False positive** (a new thing answered `Duplicate`): an entry whose `expires_at` lies before `now`
 ///   or is no later than that of an entry already dropped, since it can't be told apart from one; and,
 ///   where entries are stored as keyed fingerprints of at least 96 bits, a collision, with a probability

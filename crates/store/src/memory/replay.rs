@@ -3,7 +3,6 @@
 //! by table, so that no call waits for more than a few thousand moves. It must never evict.
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,8 +13,7 @@ use super::table::Table;
 use crate::fingerprint::FingerprintKey;
 use crate::replay::ReplayStore;
 
-/// The replay store of a single process: exact, bounded, 18 to 23 bytes per live entry plus a few for
-/// counting, no sweep.
+/// The replay store of a single process: exact, bounded, 19 to 25 bytes per live entry, no sweep.
 ///
 /// Times before 1970 and after 2106 are held as those limits; an entry that expires later than 2106 is
 /// never dropped. The caller caps `expires_at` (an acceptance window is minutes long), since each live
@@ -115,12 +113,8 @@ impl ReplayMemory {
 }
 
 impl ReplayStore for ReplayMemory {
-    fn check_and_insert<'a>(
-        &'a self,
-        entry: ReplayEntry<'a>,
-        now: UnixTime,
-    ) -> impl Future<Output = ReplayOutcome> + Send + 'a {
-        async move { self.insert_if_absent(&entry, now) }
+    async fn check_and_insert<'a>(&'a self, entry: ReplayEntry<'a>, now: UnixTime) -> ReplayOutcome {
+        self.insert_if_absent(&entry, now)
     }
 
     fn accepted_since(&self) -> Option<UnixTime> {

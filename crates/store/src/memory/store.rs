@@ -337,3 +337,7 @@ impl ReplayStore for MemoryStore {
         self.claims.accepted_since()
     }
 }
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

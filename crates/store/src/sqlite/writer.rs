@@ -49,11 +49,13 @@ trait Job: Send {
     fn refuse(self: Box<Self>, error: StoreError);
 }
 
+/// Sends an answer, given whether the transaction was committed.
+type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
 /// A write that has run and waits for the commit.
 struct Finished {
     verdict: Verdict,
-    /// Sends the answer, given whether the transaction was committed.
-    answer: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
+    answer: Answer,
 }
 
 enum Verdict {
@@ -112,7 +114,7 @@ async fn transact(
     first: Box<dyn Job>,
     queue: &mut mpsc::Receiver<Box<dyn Job>>,
     file: &OpenFile,
-    answers: &mut Vec<Box<dyn FnOnce(Result<(), StoreError>) + Send>>,
+    answers: &mut Vec<Answer>,
 ) -> Result<(), StoreError> {
     const BEGIN: &str = "beginning a transaction";
     let begun = match file.require_in_place(BEGIN) {

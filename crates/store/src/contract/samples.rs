@@ -1,0 +1,91 @@
+//! Records to test with.
+
+use bindery_core::crypto::Sha256Digest;
+use bindery_core::replay::{ReplayEntry, ReplayKind};
+use bindery_core::time::UnixTime;
+use serde_json::json;
+
+use crate::authorization::AuthorizationStore;
+use crate::record::{AccessTokenRecord, ClientRecord, GrantRecord, RefreshTokenRecord};
+
+/// A moment, and moments around it.
+pub(super) fn at(seconds: i64) -> UnixTime {
+    UnixTime::from_seconds(1_750_000_000 + seconds)
+}
+
+pub(super) fn digest(text: &str) -> Sha256Digest {
+    // Distinct for distinct short names, which is all that a test needs.
+    let mut digest = [0xa5; 32];
+    digest[..text.len()].copy_from_slice(text.as_bytes());
+    digest
+}
+
+pub(super) fn client(client_id: &str) -> ClientRecord {
+    ClientRecord {
+        client_id: client_id.to_owned(),
+        metadata: json!({"client_name": "Ünïted\u{0}", "grant_types": ["client_credentials"], "n": 1.5}),
+        secret_sha256: Some(digest("secret")),
+        disabled: false,
+        created_at: at(0),
+        updated_at: at(0),
+    }
+}
+
+pub(super) fn grant(grant_id: &str) -> GrantRecord {
+    GrantRecord {
+        grant_id: grant_id.to_owned(),
+        client_id: "client".to_owned(),
+        subject: "subject".to_owned(),
+        scope: vec!["orders.read".to_owned(), "orders.write".to_owned()],
+        audience: vec!["https://api.example".to_owned()],
+        bound_to: None,
+        created_at: at(0),
+        expires_at: at(1_000),
+        revoked_at: None,
+    }
+}
+
+pub(super) fn refresh_token(name: &str, grant_id: &str) -> RefreshTokenRecord {
+    RefreshTokenRecord {
+        token_sha256: digest(name),
+        grant_id: grant_id.to_owned(),
+        client_id: "client".to_owned(),
+        issued_at: at(0),
+        expires_at: at(500),
+        spent_at: None,
+        successor: None,
+    }
+}
+
+pub(super) fn access_token(name: &str, grant_id: Option<&str>) -> AccessTokenRecord {
+    AccessTokenRecord {
+        token_sha256: digest(name),
+        jti: format!("jti of {name}"),
+        grant_id: grant_id.map(str::to_owned),
+        client_id: "client".to_owned(),
+        subject: "subject".to_owned(),
+        scope: vec!["orders.read".to_owned()],
+        audience: vec![],
+        confirmation: Some(json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})),
+        issued_at: at(0),
+        expires_at: at(300),
+        claims: json!({"acr": "urn:example:gold"}),
+    }
+}
+
+pub(super) fn claim(identifier: &str, expires_at: UnixTime) -> ReplayEntry<'_> {
+    ReplayEntry {
+        kind: ReplayKind::ClientAssertion,
+        owner: b"client",
+        target: ("https://server.example", "/token"),
+        identifier,
+        expires_at,
+    }
+}
+
+/// A store's grant `g` with one refresh token `r` and one access token `a` under it.
+pub(super) async fn fill(store: &dyn AuthorizationStore) {
+    store.insert_grant(&grant("g")).await.unwrap();
+    store.insert_refresh_token(&refresh_token("r", "g")).await.unwrap();
+    store.insert_access_token(&access_token("a", Some("g"))).await.unwrap();
+}
