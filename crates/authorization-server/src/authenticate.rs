@@ -53,14 +53,11 @@ pub(crate) async fn client(
     now: UnixTime,
 ) -> ClientAuthentication {
     let basic = !presented.authorization.is_empty();
-    let failed = |failure: &ClientAuthenticationFailure, client_id: &str| {
-        tracing::warn!(
-            event = "client_authentication_failed",
-            endpoint,
-            client_id,
-            reason = failure.reason(),
-            detail = %failure
-        );
+    let failed = |failure: &ClientAuthenticationFailure, claimed: &str| {
+        // What a stranger claims to be goes to the log shortened and escaped.
+        let client_id: String = claimed.chars().take(64).flat_map(char::escape_debug).collect();
+        let reason = failure.reason();
+        tracing::warn!(event = "client_authentication_failed", endpoint, client_id, reason, detail = %failure);
         ClientAuthentication::Failed(failure.to_token_error(basic))
     };
     let authorization: Result<Vec<&str>, _> =
@@ -73,18 +70,14 @@ pub(crate) async fn client(
         Ok(None) => return ClientAuthentication::Absent,
         Err(failure) => return failed(&failure, parameters.client_id.as_deref().unwrap_or_default()),
     };
-    // What a stranger claims to be goes to the log shortened and escaped, if at all.
-    let claimed: String =
-        credentials.client_id().chars().take(64).collect::<String>().escape_debug().to_string();
-    match confirm(server, endpoint, &credentials, presented.certificate.certificate(), now).await {
+    match confirm(server, &credentials, presented.certificate.certificate(), now).await {
         Ok((authenticated, client)) => ClientAuthentication::Authenticated(authenticated, client),
-        Err(failure) => failed(&failure, &claimed),
+        Err(failure) => failed(&failure, credentials.client_id()),
     }
 }
 
 async fn confirm(
     server: &Server,
-    endpoint: &str,
     credentials: &PresentedCredentials,
     certificate: Option<&ClientCertificate>,
     now: UnixTime,
@@ -94,13 +87,12 @@ async fn confirm(
         tracing::error!(event = "store_failed", operation = "find_client", %error);
         UNAVAILABLE
     })?;
-    let own_urls = own_urls(server, endpoint);
     let context = VerificationContext {
         now,
         cryptography: &AwsLc,
         audience: match server.settings.assertion_audience {
             AssertionAudience::Issuer => AudiencePolicy::IssuerOnly(&server.settings.issuer),
-            AssertionAudience::OwnUrls => AudiencePolicy::OwnUrls(&own_urls),
+            AssertionAudience::OwnUrls => AudiencePolicy::OwnUrls(&server.settings.own_urls),
         },
         algorithms: server.settings.assertion_algorithms,
         certificate,
@@ -152,16 +144,6 @@ fn is_about_unknown_key(failure: &ClientAuthenticationFailure, client: &Client) 
                     AssertionRefused::UnknownKey | AssertionRefused::Signature
                 )
         )
-}
-
-/// AMB-01: the issuer, the token endpoint and the endpoint in question, under each of our bases.
-fn own_urls(server: &Server, endpoint: &str) -> Vec<String> {
-    let settings = &server.settings;
-    let mut urls = vec![settings.issuer.clone()];
-    for base in &settings.base_urls {
-        urls.extend([format!("{base}/token"), format!("{base}{endpoint}")]);
-    }
-    urls
 }
 
 fn chain_verdict(

@@ -66,7 +66,7 @@ impl ClientKeyCache {
     ) -> Result<Arc<JwkSet>, KeySetUnavailable> {
         match keys {
             ClientKeys::None => Ok(Arc::default()),
-            ClientKeys::Inline(set) => Ok(Arc::new(set.clone())),
+            ClientKeys::Inline(set) => Ok(Arc::clone(set)),
             ClientKeys::Uri(uri) => self.fetched(uri, now, unknown_key).await,
         }
     }

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::profile::Profile;
+use crate::router::ENDPOINTS;
 
 /// One issuer. Unknown options are refused.
 #[derive(Clone, Debug, Deserialize)]
@@ -208,6 +209,8 @@ pub(crate) struct Settings {
     /// Public base URLs without trailing slash: the issuer, then the one with certificates.
     pub(crate) base_urls: Vec<String>,
     pub(crate) bases: Vec<PublicBase>,
+    /// What a client assertion may name as `aud` where the issuer alone is not demanded (AMB-01).
+    pub(crate) own_urls: Vec<String>,
     /// The path of the issuer, without trailing slash.
     pub(crate) issuer_path: String,
     /// The path under which endpoints are routed.
@@ -250,6 +253,7 @@ impl ServerConfiguration {
         };
         Ok(Settings {
             issuer: self.issuer.clone(),
+            own_urls: own_urls(&self.issuer, &base_urls),
             profile: self.profile,
             base_urls,
             bases,
@@ -358,6 +362,14 @@ impl ServerConfiguration {
         }
         Ok(())
     }
+}
+
+/// The issuer, and the endpoints at which clients authenticate, under each base.
+fn own_urls(issuer: &str, base_urls: &[String]) -> Vec<String> {
+    let endpoints = || ENDPOINTS.iter().filter(|endpoint| endpoint.authenticates);
+    let below =
+        base_urls.iter().flat_map(|base| endpoints().map(move |endpoint| format!("{base}{}", endpoint.path)));
+    std::iter::once(issuer.to_owned()).chain(below).collect()
 }
 
 fn algorithms(

@@ -1,11 +1,10 @@
 //! Mints access tokens: JWTs by RFC 9068, or opaque references of 256 random bits. The binding is taken by
 //! value and used up; what it confirms goes into the token, and from the same value follows `token_type`.
 
-use std::time::Duration;
-
 use bindery_core::client_auth::AuthenticatedClient;
 use bindery_core::crypto::Cryptography as _;
 use bindery_core::oauth::client_metadata::{AccessTokenFormat, ClientMetadata};
+use bindery_core::oauth::sender_constraint::SenderConstraint;
 use bindery_core::oauth::token_error::TokenError;
 use bindery_core::oauth::token_response::TokenResponse;
 use bindery_core::time::UnixTime;
@@ -36,7 +35,8 @@ pub(crate) async fn mint(
     now: UnixTime,
 ) -> Result<TokenResponse, TokenError> {
     let confirmation = binding.confirmation();
-    let expires_at = expiry(server.settings.access_token_lifetime, &granted, now);
+    let lifetime = server.settings.access_token_lifetime;
+    let expires_at = expiry(now.plus(lifetime), &granted, &confirmation, client);
     let identifier = random_identifier().map_err(|_| TokenError::Unavailable)?;
     let token =
         Minting { server, granted: &granted, confirmation, client, identifier: &identifier, now, expires_at };
@@ -132,8 +132,16 @@ impl Minting<'_> {
     }
 }
 
-/// No token outlives its grant.
-fn expiry(lifetime: Duration, granted: &Granted, now: UnixTime) -> UnixTime {
-    let expires_at = now.plus(lifetime);
-    granted.ends_at.map_or(expires_at, |end| end.min(expires_at))
+/// No token outlives its grant, and no bearer token the exception that allows it.
+fn expiry(
+    expires_at: UnixTime,
+    granted: &Granted,
+    confirmation: &Confirmation,
+    client: &ClientMetadata,
+) -> UnixTime {
+    let exception_ends = match (confirmation, &client.sender_constraint) {
+        (Confirmation::Unbound, SenderConstraint::None(exception)) => Some(exception.until),
+        _ => None,
+    };
+    [granted.ends_at, exception_ends].into_iter().flatten().fold(expires_at, UnixTime::min)
 }

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use bindery_authorization_server::{AuthorizationServer, SealingKey, ServerConfiguration, ServerParts};
+use bindery_authorization_server::{
+    AuthorizationServer, KeySetFetcher, SealingKey, ServerConfiguration, ServerParts,
+};
 use bindery_core::crypto::Cryptography as _;
 use bindery_core::dpop::proof_builder::{ProofClaims, unsigned_proof};
 use bindery_core::encoding::base64url;
@@ -26,16 +28,16 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair,
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-pub const ISSUER: &str = "https://id.example";
-pub const MTLS: &str = "https://mtls.id.example";
-pub const API: &str = "https://api.example";
-pub const OTHER_API: &str = "https://other.example";
-pub const SECRET: &str = "a-secret-of-more-than-thirty-two-characters";
+pub(crate) const ISSUER: &str = "https://id.example";
+pub(crate) const MTLS: &str = "https://mtls.id.example";
+pub(crate) const API: &str = "https://api.example";
+pub(crate) const OTHER_API: &str = "https://other.example";
+pub(crate) const SECRET: &str = "a-secret-of-more-than-thirty-two-characters";
 const START: i64 = 1_800_000_000;
 
-pub type Ca = CertifiedIssuer<'static, KeyPair>;
+pub(crate) type Ca = CertifiedIssuer<'static, KeyPair>;
 
-pub fn ca(name: &str) -> Ca {
+pub(crate) fn ca(name: &str) -> Ca {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(rcgen::DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -43,7 +45,11 @@ pub fn ca(name: &str) -> Ca {
 }
 
 /// A certificate for client authentication: by `ca`, or self-signed.
-pub fn certificate(common_name: &str, names: Vec<SanType>, ca: Option<&Ca>) -> (ClientCertificate, KeyPair) {
+pub(crate) fn certificate(
+    common_name: &str,
+    names: Vec<SanType>,
+    ca: Option<&Ca>,
+) -> (ClientCertificate, KeyPair) {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(rcgen::DnType::CommonName, common_name);
@@ -58,7 +64,7 @@ pub fn certificate(common_name: &str, names: Vec<SanType>, ca: Option<&Ca>) -> (
 }
 
 /// The JWK of a certificate's key, with the certificate in `x5c`.
-pub fn certificate_jwk(certificate: &ClientCertificate) -> Value {
+pub(crate) fn certificate_jwk(certificate: &ClientCertificate) -> Value {
     use base64_standard as encode;
     let key = bindery_core::mtls::subject::public_key_of(certificate.leaf()).unwrap();
     let mut jwk = key.to_jwk();
@@ -67,7 +73,7 @@ pub fn certificate_jwk(certificate: &ClientCertificate) -> Value {
 }
 
 /// Standard base64 with padding, as `x5c` and Basic want it.
-pub fn base64_standard(bytes: &[u8]) -> String {
+pub(crate) fn base64_standard(bytes: &[u8]) -> String {
     let url = base64url::encode(bytes);
     let mut text: String = url
         .chars()
@@ -83,58 +89,64 @@ pub fn base64_standard(bytes: &[u8]) -> String {
     text
 }
 
-pub fn key() -> SigningKey {
+pub(crate) fn key() -> SigningKey {
     SigningKey::generate(SignatureAlgorithm::Es256).unwrap()
 }
 
-pub struct World {
-    pub server: AuthorizationServer,
-    pub router: Router,
-    pub clock: Arc<ManualClock>,
-    pub store: Arc<MemoryStore>,
-    pub ca: Ca,
-    pub other_ca: Ca,
+pub(crate) struct World {
+    pub(crate) server: AuthorizationServer,
+    pub(crate) router: Router,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) ca: Ca,
+    pub(crate) other_ca: Ca,
     /// The assertion key of `jwt-client` and the other private_key_jwt clients.
-    pub assertion_key: SigningKey,
-    pub pki_certificate: ClientCertificate,
-    pub self_signed: ClientCertificate,
+    pub(crate) assertion_key: SigningKey,
+    pub(crate) pki_certificate: ClientCertificate,
+    pub(crate) self_signed: ClientCertificate,
+    key_file: tempfile::NamedTempFile,
     counter: AtomicU64,
 }
 
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
 }
 
 impl Answer {
     #[track_caller]
-    pub fn ok(self) -> Value {
+    pub(crate) fn ok(self) -> Value {
         assert_eq!(self.status, StatusCode::OK, "{}", self.body);
         self.body
     }
 
     #[track_caller]
-    pub fn error(&self, status: u16, error: &str) -> &Self {
-        assert_eq!((self.status.as_u16(), self.body["error"].as_str()), (status, Some(error)), "{}", self.body);
+    pub(crate) fn error(&self, status: u16, error: &str) -> &Self {
+        assert_eq!(
+            (self.status.as_u16(), self.body["error"].as_str()),
+            (status, Some(error)),
+            "{}",
+            self.body
+        );
         assert!(self.body.get("access_token").is_none());
         self.no_store()
     }
 
     #[track_caller]
-    pub fn reason(&self, reason: &str) -> &Self {
+    pub(crate) fn reason(&self, reason: &str) -> &Self {
         assert_eq!(self.body["reason"], reason);
         self
     }
 
     #[track_caller]
-    pub fn no_store(&self) -> &Self {
+    pub(crate) fn no_store(&self) -> &Self {
         assert_eq!(self.headers["cache-control"], "no-store");
         self
     }
 
     #[track_caller]
-    pub fn nonce(&self) -> String {
+    pub(crate) fn nonce(&self) -> String {
         let nonces: Vec<_> = self.headers.get_all("dpop-nonce").iter().collect();
         assert_eq!(nonces.len(), 1, "exactly one DPoP-Nonce");
         nonces[0].to_str().unwrap().to_owned()
@@ -143,7 +155,7 @@ impl Answer {
 
 /// A request in the making.
 #[derive(Clone, Default)]
-pub struct Call {
+pub(crate) struct Call {
     path: String,
     form: Vec<(String, String)>,
     headers: Vec<(&'static str, String)>,
@@ -152,59 +164,63 @@ pub struct Call {
 }
 
 impl Call {
-    pub fn to(path: &str) -> Self {
+    pub(crate) fn to(path: &str) -> Self {
         Self { path: path.into(), ..Self::default() }
     }
 
-    pub fn token(grant_type: &str) -> Self {
+    pub(crate) fn token(grant_type: &str) -> Self {
         Self::to("/token").with("grant_type", grant_type)
     }
 
-    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.form.push((name.into(), value.into()));
         self
     }
 
-    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    pub fn dpop(self, proof: impl Into<String>) -> Self {
+    pub(crate) fn dpop(self, proof: impl Into<String>) -> Self {
         self.header("dpop", proof)
     }
 
-    pub fn basic(self, id: &str, secret: &str) -> Self {
-        self.header("authorization", format!("Basic {}", base64_standard(format!("{id}:{secret}").as_bytes())))
+    pub(crate) fn basic(self, id: &str, secret: &str) -> Self {
+        self.header(
+            "authorization",
+            format!("Basic {}", base64_standard(format!("{id}:{secret}").as_bytes())),
+        )
     }
 
-    pub fn assertion(self, assertion: impl Into<String>) -> Self {
+    pub(crate) fn assertion(self, assertion: impl Into<String>) -> Self {
         self.with("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
             .with("client_assertion", assertion)
     }
 
-    pub fn certificate(mut self, certificate: &ClientCertificate) -> Self {
+    pub(crate) fn certificate(mut self, certificate: &ClientCertificate) -> Self {
         self.certificate = Some(certificate.clone());
         self
     }
 
-    pub fn raw_body(mut self, body: &str) -> Self {
+    pub(crate) fn raw_body(mut self, body: &str) -> Self {
         self.raw_body = Some(body.into());
         self
     }
 }
 
 /// The clients of the test server; `changes` may change the whole configuration.
-pub struct Setup {
-    pub ca: Ca,
-    pub other_ca: Ca,
-    pub assertion_key: SigningKey,
-    pub self_signed: ClientCertificate,
-    pub configuration: Value,
+pub(crate) struct Setup {
+    pub(crate) ca: Ca,
+    pub(crate) other_ca: Ca,
+    pub(crate) assertion_key: SigningKey,
+    pub(crate) self_signed: ClientCertificate,
+    pub(crate) configuration: Value,
+    pub(crate) key_fetcher: Option<Arc<dyn KeySetFetcher>>,
 }
 
 impl Setup {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (ca, other_ca) = (ca("trusted"), ca("other"));
         let assertion_key = key();
         let (self_signed, _) = certificate("anything", Vec::new(), None);
@@ -219,12 +235,14 @@ impl Setup {
             client
         };
         let public = |id: &str, members: Value| {
-            let mut client = client(id, json!({"token_endpoint_auth_method": "none", "grant_types": ["refresh_token"]}));
+            let mut client =
+                client(id, json!({"token_endpoint_auth_method": "none", "grant_types": ["refresh_token"]}));
             client.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
             client
         };
         let jwt = |id: &str, members: Value| {
-            let mut client = client(id, json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": jwks}));
+            let mut client =
+                client(id, json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": jwks}));
             client.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
             client
         };
@@ -271,15 +289,19 @@ impl Setup {
                 })),
             ],
         });
-        Self { ca, other_ca, assertion_key, self_signed, configuration }
+        Self { ca, other_ca, assertion_key, self_signed, configuration, key_fetcher: None }
     }
 
-    pub async fn start(self) -> World {
+    pub(crate) async fn start(self) -> World {
         let configuration: ServerConfiguration = serde_json::from_value(self.configuration).unwrap();
         let clock = Arc::new(ManualClock::new(UnixTime::from_seconds(START)));
         let claims = ReplayMemory::new(100_000, clock.now(), [7; 16]);
         let store = Arc::new(MemoryStore::new(claims));
-        let parts = ServerParts::new(store.clone(), clock.clone(), SealingKey::ephemeral().unwrap());
+        let key_file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(key_file.path(), [5; 32]).unwrap();
+        let key = SealingKey::from_file(key_file.path()).unwrap();
+        let mut parts = ServerParts::new(store.clone(), clock.clone(), key);
+        parts.key_fetcher = self.key_fetcher;
         let server = AuthorizationServer::start(&configuration, parts).await.unwrap();
         // Past the time from which proofs could be older than the replay memory.
         clock.advance(Duration::from_secs(100));
@@ -294,25 +316,34 @@ impl Setup {
             assertion_key: self.assertion_key,
             pki_certificate,
             self_signed: self.self_signed,
+            key_file,
             counter: AtomicU64::new(0),
         }
     }
 }
 
-pub async fn world() -> World {
+pub(crate) async fn world() -> World {
     Setup::new().start().await
 }
 
 impl World {
-    pub fn unique(&self) -> String {
+    /// Another server on the same store, as a second replica would be.
+    pub(crate) async fn another(&self, configuration: Value) -> AuthorizationServer {
+        let configuration: ServerConfiguration = serde_json::from_value(configuration).unwrap();
+        let key = SealingKey::from_file(self.key_file.path()).unwrap();
+        let parts = ServerParts::new(self.store.clone(), self.clock.clone(), key);
+        AuthorizationServer::start(&configuration, parts).await.unwrap()
+    }
+
+    pub(crate) fn unique(&self) -> String {
         format!("id-{}", self.counter.fetch_add(1, Ordering::Relaxed))
     }
 
-    pub fn advance(&self, seconds: u64) {
+    pub(crate) fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
-    pub async fn send(&self, call: Call) -> Answer {
+    pub(crate) async fn send(&self, call: Call) -> Answer {
         let body = call.raw_body.unwrap_or_else(|| form(&call.form));
         let mut request = Request::post(&call.path)
             .header("content-type", "application/x-www-form-urlencoded")
@@ -324,7 +355,11 @@ impl World {
         self.dispatch(request, call.certificate).await
     }
 
-    pub async fn dispatch(&self, mut request: Request<Body>, certificate: Option<ClientCertificate>) -> Answer {
+    pub(crate) async fn dispatch(
+        &self,
+        mut request: Request<Body>,
+        certificate: Option<ClientCertificate>,
+    ) -> Answer {
         let mut peer = Peer::plaintext(SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000)));
         peer.encrypted = true;
         peer.certificate = match certificate {
@@ -340,7 +375,7 @@ impl World {
     }
 
     /// A good assertion of `client_id`, with `changes` (`null` removes a claim).
-    pub fn assertion_with(&self, client_id: &str, changes: &Value) -> String {
+    pub(crate) fn assertion_with(&self, client_id: &str, changes: &Value) -> String {
         let now = self.clock.now().as_seconds();
         let mut claims = json!({
             "iss": client_id, "sub": client_id, "aud": ISSUER, "jti": self.unique(), "iat": now, "exp": now + 60,
@@ -349,16 +384,16 @@ impl World {
         sign(&self.assertion_key, &json!({"alg": "ES256"}), &claims)
     }
 
-    pub fn assertion(&self, client_id: &str) -> String {
+    pub(crate) fn assertion(&self, client_id: &str) -> String {
         self.assertion_with(client_id, &json!({}))
     }
 
     /// A fresh proof for the token endpoint.
-    pub fn proof(&self, key: &SigningKey) -> String {
+    pub(crate) fn proof(&self, key: &SigningKey) -> String {
         self.proof_with(key, &format!("{ISSUER}/token"), None)
     }
 
-    pub fn proof_with(&self, key: &SigningKey, target: &str, nonce: Option<&str>) -> String {
+    pub(crate) fn proof_with(&self, key: &SigningKey, target: &str, nonce: Option<&str>) -> String {
         let claims = ProofClaims {
             identifier: &self.unique(),
             method: "POST",
@@ -373,23 +408,28 @@ impl World {
     }
 
     /// A refresh token for `client_id`, bound from birth to `confirmation`.
-    pub async fn provision(&self, client_id: &str, confirmation: Confirmation) -> String {
-        let granted =
-            bindery_authorization_server::provision::grant(&self.server, client_id, "alice", "", confirmation);
+    pub(crate) async fn provision(&self, client_id: &str, confirmation: Confirmation) -> String {
+        let granted = bindery_authorization_server::provision::grant(
+            &self.server,
+            client_id,
+            "alice",
+            "",
+            confirmation,
+        );
         granted.await.unwrap().refresh_token.to_string()
     }
 
-    pub fn refresh(&self, client_id: &str, token: &str) -> Call {
+    pub(crate) fn refresh(&self, client_id: &str, token: &str) -> Call {
         Call::token("refresh_token").with("client_id", client_id).with("refresh_token", token)
     }
 
     /// Introspection by the resource server at `API`.
-    pub async fn introspect(&self, token: &str) -> Value {
+    pub(crate) async fn introspect(&self, token: &str) -> Value {
         self.send(Call::to("/introspect").with("token", token).basic("api", SECRET)).await.ok()
     }
 }
 
-pub fn merge(claims: &mut Value, changes: &Value) {
+pub(crate) fn merge(claims: &mut Value, changes: &Value) {
     for (name, value) in changes.as_object().unwrap() {
         if value.is_null() {
             claims.as_object_mut().unwrap().remove(name);
@@ -399,30 +439,36 @@ pub fn merge(claims: &mut Value, changes: &Value) {
     }
 }
 
-pub fn sign(key: &SigningKey, header: &Value, claims: &Value) -> String {
+pub(crate) fn sign(key: &SigningKey, header: &Value, claims: &Value) -> String {
     let input = signing_input(header.to_string().as_bytes(), claims.to_string().as_bytes());
     let signature = key.sign(&input).unwrap();
     attach_signature(input, &signature)
 }
 
-pub fn form(parameters: &[(String, String)]) -> String {
+pub(crate) fn form(parameters: &[(String, String)]) -> String {
     let encode = |text: &str| -> String {
         text.bytes()
             .map(|byte| match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                    char::from(byte).to_string()
+                }
                 other => format!("%{other:02X}"),
             })
             .collect()
     };
-    parameters.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect::<Vec<_>>().join("&")
+    parameters
+        .iter()
+        .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
+        .collect::<Vec<_>>()
+        .join("&")
 }
 
 /// The claims of a JWT, unverified.
-pub fn claims(token: &Value) -> HashMap<String, Value> {
+pub(crate) fn claims(token: &Value) -> HashMap<String, Value> {
     let payload = token.as_str().unwrap().split('.').nth(1).unwrap();
     serde_json::from_slice(&base64url::decode(payload).unwrap()).unwrap()
 }
 
-pub fn dpop_binding(key: &SigningKey) -> Confirmation {
+pub(crate) fn dpop_binding(key: &SigningKey) -> Confirmation {
     Confirmation::Dpop(key.thumbprint())
 }

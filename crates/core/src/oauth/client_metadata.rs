@@ -4,6 +4,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString as _};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -63,7 +64,7 @@ pub enum ClientKeys {
     /// It has none.
     None,
     /// `jwks`.
-    Inline(JwkSet),
+    Inline(Arc<JwkSet>),
     /// `jwks_uri`, https.
     Uri(String),
 }
@@ -344,7 +345,7 @@ fn keys(reader: &mut Reader<'_>) -> Result<ClientKeys, ClientMetadataInvalid> {
             Ok(ClientKeys::Uri(uri.into()))
         }
         (None, Some(_)) => Err(invalid("jwks_uri", "it is not an https URL", "serve the keys over https")),
-        (Some(value), None) => inline_keys(value).map(ClientKeys::Inline),
+        (Some(value), None) => inline_keys(value).map(|set| ClientKeys::Inline(Arc::new(set))),
     }
 }
 

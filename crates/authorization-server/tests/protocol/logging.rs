@@ -1,0 +1,94 @@
+//! What reaches the log: the facts of each decision, and never a token, proof, assertion, secret or certificate.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use bindery_core::token::confirmation::Confirmation;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::support::{Call, SECRET, base64_standard, dpop_binding, key, world};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn no_token_proof_assertion_secret_or_certificate_reaches_the_log() {
+    let log = Log::default();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let world = world().await;
+    let own = key();
+    let (assertion, proof) = (world.assertion("jwt-client"), world.proof(&own));
+    let call = Call::token("client_credentials").assertion(&assertion).dpop(&proof);
+    let issued = world.send(call.clone()).await.ok();
+    world.send(call).await;
+    let access_token = issued["access_token"].as_str().unwrap().to_owned();
+    world.introspect(&access_token).await;
+    let refresh = world.provision("public-rotating", dpop_binding(&own)).await;
+    let rotated = world.send(world.refresh("public-rotating", &refresh).dpop(world.proof(&own))).await.ok();
+    world.send(world.refresh("public-rotating", &refresh).dpop(world.proof(&key()))).await;
+    world.advance(61);
+    world.send(world.refresh("public-rotating", &refresh).dpop(world.proof(&own))).await;
+    let unbound = world.provision("public-binding", Confirmation::Unbound).await;
+    world.send(world.refresh("public-binding", &unbound).dpop(world.proof(&own))).await.ok();
+    world.send(Call::to("/revoke").with("token", &unbound).with("client_id", "public-client")).await;
+    let wrong = "wrong-secret-1234567890-1234567890";
+    world.send(Call::token("client_credentials").basic("basic-client", wrong)).await;
+    world.send(Call::token("client_credentials").with("client_id", "evil\nname")).await;
+    let other =
+        Call::token("client_credentials").with("client_id", "pki-client").certificate(&world.self_signed);
+    world.send(other).await;
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for event in [
+        "token_issued",
+        "client_authentication_failed",
+        "refresh_token_reused",
+        "refresh_binding_refused",
+        "grant_bound_to_first_key",
+        "revocation_of_another_clients_token",
+        "client_chain_refused",
+    ] {
+        assert!(log.contains(event), "{event} is missing in\n{log}");
+    }
+    assert!(log.contains("evil") && !log.contains("evil\nname"), "a name must not begin a line of its own");
+    let secrets = [
+        assertion.as_str(),
+        &proof,
+        &access_token,
+        &refresh,
+        rotated["refresh_token"].as_str().unwrap(),
+        rotated["access_token"].as_str().unwrap(),
+        &unbound,
+        SECRET,
+        wrong,
+        &base64_standard(world.self_signed.leaf())[..80],
+    ];
+    for secret in secrets {
+        // A signature or a body alone is as bad as the whole.
+        for part in secret.split('.').filter(|part| part.len() > 20) {
+            assert!(!log.contains(part), "the log holds {part}");
+        }
+    }
+}
