@@ -2,6 +2,7 @@
 //! child that claims and rotates, and prints each answer after it has it; the parent kills it.
 
 #![cfg(feature = "sqlite")]
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the verdict")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
