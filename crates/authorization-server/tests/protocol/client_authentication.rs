@@ -247,7 +247,6 @@ async fn a_disabled_client_fails_everywhere() {
 
 #[tokio::test]
 async fn disabling_a_stored_client_takes_effect_at_once_and_ends_its_tokens() {
-    use bindery_store::AuthorizationStore as _;
     let world = world().await;
     let now = world.clock.now();
     let metadata: Value = json!({

@@ -1,19 +1,23 @@
 //! What reaches the log: the facts of each decision, and never a token, proof, assertion, secret or certificate.
 
+use std::cell::RefCell;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
 use bindery_core::token::confirmation::Confirmation;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::support::{Call, SECRET, base64_standard, dpop_binding, key, world};
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What this thread has logged; a test runs on one thread.
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
-impl Write for Log {
+struct ThreadLog;
+
+impl Write for ThreadLog {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LOG.with_borrow_mut(|log| log.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
@@ -22,21 +26,18 @@ impl Write for Log {
     }
 }
 
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
+/// Logs everything, for all tests of this binary, each to its own thread's memory.
+pub(crate) fn install() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let subscriber =
+            tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(|| ThreadLog);
+        tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
+    });
 }
 
 #[tokio::test]
 async fn no_token_proof_assertion_secret_or_certificate_reaches_the_log() {
-    let log = Log::default();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-
     let world = world().await;
     let own = key();
     let (assertion, proof) = (world.assertion("jwt-client"), world.proof(&own));
@@ -60,7 +61,7 @@ async fn no_token_proof_assertion_secret_or_certificate_reaches_the_log() {
         Call::token("client_credentials").with("client_id", "pki-client").certificate(&world.self_signed);
     world.send(other).await;
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = String::from_utf8(LOG.take()).unwrap();
     for event in [
         "token_issued",
         "client_authentication_failed",

@@ -1,10 +1,14 @@
 //! Whole requests through the router, with a clock moved by hand: each test is named after the rule that a
 //! wrong server would break.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's verdict")]
+
 mod client_authentication;
 mod client_keys;
+mod clients;
 mod configuration;
 mod dpop;
+mod durable;
 mod introspection;
 mod logging;
 mod metadata;

@@ -185,7 +185,6 @@ impl World {
     async fn introspect_as_public(&self, token: &str) -> bool {
         use bindery_core::crypto::Cryptography as _;
         use bindery_http::Clock as _;
-        use bindery_store::AuthorizationStore as _;
         use bindery_store::authorization::RefreshTokenState;
         let digest = bindery_crypto::AwsLc.sha256(&[token.as_bytes()]);
         let state = self.store.find_refresh_token(&digest, self.clock.now(), std::time::Duration::ZERO).await;

@@ -9,10 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use bindery_authorization_server::{
-    AuthorizationServer, KeySetFetcher, SealingKey, ServerConfiguration, ServerParts,
-};
-use bindery_core::crypto::Cryptography as _;
+use bindery_authorization_server::{AuthorizationServer, SealingKey, ServerConfiguration, ServerParts};
 use bindery_core::dpop::proof_builder::{ProofClaims, unsigned_proof};
 use bindery_core::encoding::base64url;
 use bindery_core::jose::algorithm::SignatureAlgorithm;
@@ -22,18 +19,21 @@ use bindery_core::time::UnixTime;
 use bindery_core::token::confirmation::Confirmation;
 use bindery_crypto::{AwsLc, Signer as _, SigningKey};
 use bindery_http::{Clock as _, ManualClock, Peer};
+use bindery_store::AuthorizationStore;
 use bindery_store::memory::{MemoryStore, ReplayMemory};
 use http::{HeaderMap, Request, StatusCode};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+pub(crate) use crate::clients::Setup;
+
 pub(crate) const ISSUER: &str = "https://id.example";
 pub(crate) const MTLS: &str = "https://mtls.id.example";
 pub(crate) const API: &str = "https://api.example";
 pub(crate) const OTHER_API: &str = "https://other.example";
 pub(crate) const SECRET: &str = "a-secret-of-more-than-thirty-two-characters";
-const START: i64 = 1_800_000_000;
+pub(crate) const START: i64 = 1_800_000_000;
 
 pub(crate) type Ca = CertifiedIssuer<'static, KeyPair>;
 
@@ -83,7 +83,7 @@ pub(crate) fn base64_standard(bytes: &[u8]) -> String {
             other => other,
         })
         .collect();
-    while text.len() % 4 != 0 {
+    while !text.len().is_multiple_of(4) {
         text.push('=');
     }
     text
@@ -97,7 +97,7 @@ pub(crate) struct World {
     pub(crate) server: AuthorizationServer,
     pub(crate) router: Router,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) store: Arc<dyn AuthorizationStore>,
     pub(crate) ca: Ca,
     pub(crate) other_ca: Ca,
     /// The assertion key of `jwt-client` and the other private_key_jwt clients.
@@ -209,94 +209,17 @@ impl Call {
     }
 }
 
-/// The clients of the test server; `changes` may change the whole configuration.
-pub(crate) struct Setup {
-    pub(crate) ca: Ca,
-    pub(crate) other_ca: Ca,
-    pub(crate) assertion_key: SigningKey,
-    pub(crate) self_signed: ClientCertificate,
-    pub(crate) configuration: Value,
-    pub(crate) key_fetcher: Option<Arc<dyn KeySetFetcher>>,
-}
-
 impl Setup {
-    pub(crate) fn new() -> Self {
-        let (ca, other_ca) = (ca("trusted"), ca("other"));
-        let assertion_key = key();
-        let (self_signed, _) = certificate("anything", Vec::new(), None);
-        let digest = base64url::encode(AwsLc.sha256(&[SECRET.as_bytes()]));
-        let jwks = json!({"keys": [assertion_key.public_key().to_jwk()]});
-        let client = |id: &str, members: Value| {
-            let mut client = json!({
-                "client_id": id, "scope": "read write", "audiences": [API, OTHER_API],
-                "grant_types": ["client_credentials", "refresh_token"],
-            });
-            client.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
-            client
-        };
-        let public = |id: &str, members: Value| {
-            let mut client =
-                client(id, json!({"token_endpoint_auth_method": "none", "grant_types": ["refresh_token"]}));
-            client.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
-            client
-        };
-        let jwt = |id: &str, members: Value| {
-            let mut client =
-                client(id, json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": jwks}));
-            client.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
-            client
-        };
-        let configuration = json!({
-            "issuer": ISSUER,
-            "mtls_base_url": MTLS,
-            "trust_anchors": [
-                {"name": "trusted", "pem": ca.pem()},
-                {"name": "other", "pem": other_ca.pem()},
-            ],
-            "client": [
-                jwt("jwt-client", json!({})),
-                jwt("jwt-dpop", json!({"dpop_bound_access_tokens": true})),
-                jwt("jwt-mtls", json!({"tls_client_certificate_bound_access_tokens": true})),
-                jwt("jwt-both", json!({"sender_constraint": "both"})),
-                jwt("jwt-opaque", json!({"access_token_format": "opaque"})),
-                jwt("jwt-rotating", json!({"refresh_token_rotation": true})),
-                jwt("jwt-disabled", json!({"disabled": true})),
-                jwt("jwt-exception", json!({
-                    "sender_constraint": "none", "sender_constraint_reason": "the partner moves in spring",
-                    "sender_constraint_until": START + 1000,
-                })),
-                client("basic-client", json!({"client_secret_sha256": digest})),
-                client("pki-client", json!({
-                    "token_endpoint_auth_method": "tls_client_auth",
-                    "tls_client_auth_subject_dn": "CN=pki-client", "trust_anchors": "trusted",
-                })),
-                client("self-signed-client", json!({
-                    "token_endpoint_auth_method": "self_signed_tls_client_auth",
-                    "jwks": {"keys": [certificate_jwk(&self_signed)]},
-                })),
-                public("public-client", json!({})),
-                public("public-rotating", json!({"refresh_token_rotation": true})),
-                public("public-binding", json!({"unbound_refresh": "bind_first_proof"})),
-                public("public-exception", json!({
-                    "sender_constraint": "none", "sender_constraint_reason": "old app",
-                    "sender_constraint_until": START + 100_000,
-                })),
-                client("api", json!({
-                    "client_secret_sha256": digest, "grant_types": [], "introspection_audiences": [API],
-                })),
-                client("other-api", json!({
-                    "client_secret_sha256": digest, "grant_types": [], "introspection_audiences": [OTHER_API],
-                })),
-            ],
-        });
-        Self { ca, other_ca, assertion_key, self_signed, configuration, key_fetcher: None }
-    }
-
     pub(crate) async fn start(self) -> World {
-        let configuration: ServerConfiguration = serde_json::from_value(self.configuration).unwrap();
         let clock = Arc::new(ManualClock::new(UnixTime::from_seconds(START)));
         let claims = ReplayMemory::new(100_000, clock.now(), [7; 16]);
-        let store = Arc::new(MemoryStore::new(claims));
+        let store: Arc<dyn AuthorizationStore> = Arc::new(MemoryStore::new(claims));
+        self.start_on(store, clock).await
+    }
+
+    pub(crate) async fn start_on(self, store: Arc<dyn AuthorizationStore>, clock: Arc<ManualClock>) -> World {
+        crate::logging::install();
+        let configuration: ServerConfiguration = serde_json::from_value(self.configuration).unwrap();
         let key_file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(key_file.path(), [5; 32]).unwrap();
         let key = SealingKey::from_file(key_file.path()).unwrap();

@@ -1,4 +1,6 @@
 use super::*;
+use crate::mtls::subject::SubjectKind;
+use alloc::string::ToString as _;
 use serde_json::json;
 
 const GRANTS: [&str; 2] = ["client_credentials", "refresh_token"];

@@ -3,6 +3,7 @@
 
 mod client_members;
 pub mod client_metadata;
+mod client_registration;
 pub mod form;
 pub mod introspection;
 pub mod metadata;
