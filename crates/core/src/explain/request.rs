@@ -18,7 +18,7 @@ use crate::resource::step::{ResourcePolicy, confirm_binding};
 use crate::token::confirmation::Confirmation;
 
 /// What a request is held against, as far as it is known.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct RequestExpectation<'a> {
     /// What the server accepts.
     pub policy: &'a ResourcePolicy,

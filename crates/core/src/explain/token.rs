@@ -32,12 +32,12 @@ pub enum ExpectedIssuer<'a> {
 }
 
 /// What an access token is held against, as far as it is known.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct TokenExpectation<'a> {
     /// Whose tokens are expected; an empty list of audiences leaves `aud` unchecked.
     pub issuer: ExpectedIssuer<'a>,
-    /// The keys of an issuer, by its identifier.
-    pub keys: &'a dyn Fn(&str) -> Option<&'a JwkSet>,
+    /// The keys that are known: each set that of the issuer so named, or (`None`) of whichever the token names.
+    pub keys: &'a [(Option<&'a str>, &'a JwkSet)],
     /// Whether the server asks about tokens that are no JWS.
     pub introspects: bool,
     /// The client certificate, if it is known whether there is one.
@@ -238,7 +238,7 @@ fn examine_signature(
         );
         return;
     };
-    let Some(keys) = claims.get("iss").and_then(Value::as_str).and_then(expected.keys) else {
+    let Some(keys) = keys_of(claims, expected) else {
         explanation.unchecked(
             TOKEN,
             SIGNATURE,
@@ -267,6 +267,11 @@ fn examine_signature(
             format!("the JWK set has no {algorithm} key with {kid}; it has: {}", known.join(", "))
         });
     }
+}
+
+fn keys_of<'a>(claims: &Map<String, Value>, expected: &TokenExpectation<'a>) -> Option<&'a JwkSet> {
+    let issuer = claims.get("iss").and_then(Value::as_str)?;
+    expected.keys.iter().find(|(owner, _)| owner.is_none_or(|owner| owner == issuer)).map(|(_, keys)| *keys)
 }
 
 fn examine_claims(

@@ -138,11 +138,10 @@ impl Report {
                 format!("Mend: {}", rejection.remedy()),
             ];
             if failed > 1 {
-                lines.push(format!(
-                    "After that {} more {} of the checks above.",
-                    failed - 1,
-                    fails(failed - 1)
-                ));
+                lines.push(match failed - 1 {
+                    1 => "After that one more of the checks above fails.".to_owned(),
+                    more => format!("After that {more} more of the checks above fail."),
+                });
             }
             return lines;
         }
@@ -194,10 +193,6 @@ impl Report {
         });
         writeln!(out, "{object:#}")
     }
-}
-
-const fn fails(count: usize) -> &'static str {
-    if count == 1 { "fails" } else { "fail" }
 }
 
 fn open(finding: &Finding) -> Option<Missing> {

@@ -8,6 +8,9 @@ use bindery_core::time::UnixTime;
 /// A note on how the text was read: a hint's name and text.
 pub(super) type Note = (&'static str, String);
 
+/// The note that the URL was made from the Host header.
+pub(super) const HOST_TAKEN: &str = "host_taken";
+
 /// What the checks need of a request.
 pub(super) struct RequestHead {
     pub(super) method: String,
@@ -143,7 +146,7 @@ impl RequestHead {
                     bail!("the request has no Host header, so its URL is not known; add `Host: ..`");
                 };
                 notes.push((
-                    "host_taken",
+                    HOST_TAKEN,
                     format!(
                         "The URL's host {} is the Host header's. A guard never trusts that: it compares htu with its \
                          configured public_urls; give those with --public-url.",
