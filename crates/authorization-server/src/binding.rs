@@ -16,9 +16,10 @@ use bindery_core::token::confirmation::Confirmation;
 use bindery_crypto::AwsLc;
 use bindery_http::presented::Presented;
 
-use crate::configuration::{NoncePolicy, Settings};
+use crate::configuration::NoncePolicy;
 use crate::event;
 use crate::server::Server;
+use crate::settings::Settings;
 
 /// What a request has shown before its client is known. Nothing of it is spent yet.
 #[derive(Debug)]
@@ -145,7 +146,7 @@ impl Evidence {
 
 fn refuse(rejection: &Rejection) -> TokenError {
     if rejection.asks_for_nonce() {
-        TokenError::UseDpopNonce
+        TokenError::UseDpopNonce { reason: rejection.reason() }
     } else if rejection.is_about_proof() {
         TokenError::DpopProof { reason: rejection.reason(), sentence: rejection.sentence() }
     } else {

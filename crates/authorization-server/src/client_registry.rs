@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bindery_core::encoding::base64url;
+use bindery_core::jose::algorithm::AlgorithmSet;
 use bindery_core::oauth::client_metadata::{ClientKeys, ClientMetadata, ClientMetadataInvalid};
+use bindery_core::oauth::sender_constraint::{BearerException, SenderConstraint};
 use bindery_store::record::ClientRecord;
 use bindery_store::{AuthorizationStore, StoreError};
 use serde_json::{Map, Value};
@@ -45,6 +47,7 @@ impl ClientRegistry {
         configured: &[Map<String, Value>],
         store: Arc<dyn AuthorizationStore>,
         profile: Profile,
+        algorithms: AlgorithmSet,
         can_fetch_keys: bool,
     ) -> Result<Self, ConfigurationInvalid> {
         let mut clients = HashMap::new();
@@ -60,6 +63,8 @@ impl ClientRegistry {
                     "register the keys themselves as `jwks`",
                 ));
             }
+            require_algorithm(&client.metadata, algorithms)?;
+            report_exception(&client.metadata);
             if clients.insert(client_id.clone(), Arc::new(client)).is_some() {
                 let rule = "two clients have this name";
                 return Err(invalid(
@@ -105,6 +110,25 @@ impl ClientRegistry {
     /// Scope values and audiences of the configured clients, for metadata.
     pub(crate) fn configured(&self) -> impl Iterator<Item = &Client> {
         self.configured.values().map(|client| &**client)
+    }
+}
+
+fn require_algorithm(client: &ClientMetadata, accepted: AlgorithmSet) -> Result<(), ConfigurationInvalid> {
+    match client.assertion_algorithm {
+        Some(algorithm) if !accepted.contains(algorithm) => Err(invalid(
+            format!("client {}: token_endpoint_auth_signing_alg", client.client_id),
+            algorithm,
+            format!("the server accepts assertions with {accepted} alone"),
+            "name it in `assertion_algorithms`, or let the client sign with another",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// An exception from sender constraint is a risk that the operator is told of at every start.
+fn report_exception(client: &ClientMetadata) {
+    if let SenderConstraint::None(BearerException { reason, until }) = &client.sender_constraint {
+        tracing::warn!(event = "bearer_exception", client_id = client.client_id, reason, %until);
     }
 }
 

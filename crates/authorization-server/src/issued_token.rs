@@ -8,7 +8,6 @@ use std::time::Duration;
 use bindery_core::crypto::{Cryptography as _, Sha256Digest};
 use bindery_core::encoding::{base64url, json};
 use bindery_core::jose::algorithm::AlgorithmSet;
-use bindery_core::jose::jwk::JwkSet;
 use bindery_core::jose::jws::CompactJws;
 use bindery_core::oauth::introspection::ActiveToken;
 use bindery_core::oauth::scope::Scope;
@@ -102,7 +101,8 @@ fn verify_jwt(server: &Server, text: &str, now: UnixTime) -> Option<VerifiedAcce
     }];
     let digest = AwsLc.sha256(&[text.as_bytes()]);
     let (unverified, issuer) = UnverifiedAccessToken::parse(text, digest, &issuers).ok()?;
-    let keys: &JwkSet = server.signing_keys.public_keys();
+    let signing_keys = server.signing_keys.current();
+    let keys = signing_keys.public_keys();
     let key_id = unverified.key_id().map(str::to_owned);
     let candidates = keys.candidates(key_id.as_deref(), unverified.algorithm());
     unverified.verify(candidates, issuer, now, &AwsLc).ok()

@@ -27,6 +27,7 @@ mod proof_memory;
 pub mod provision;
 mod router;
 mod server;
+mod settings;
 mod signing_keys;
 mod start;
 

@@ -2,7 +2,7 @@
 //! that contradicts it does not start, and the error names the option (design section 6).
 
 use bindery_core::client_auth::ClientAuthMethod;
-use bindery_core::jose::algorithm::SignatureAlgorithm;
+use bindery_core::jose::algorithm::{AlgorithmSet, SignatureAlgorithm};
 use bindery_core::oauth::client_metadata::ClientMetadata;
 use bindery_core::oauth::sender_constraint::SenderConstraint;
 use serde::Deserialize;
@@ -27,14 +27,26 @@ impl Profile {
         option: &str,
         algorithm: SignatureAlgorithm,
     ) -> Result<(), ConfigurationInvalid> {
-        match (self, algorithm) {
-            (Self::Fapi2Security, SignatureAlgorithm::Rs256) => Err(invalid(
+        if self == Self::Fapi2Security && !self.algorithms().contains(algorithm) {
+            return Err(invalid(
                 option,
                 algorithm,
                 "the profile fapi2-security does not allow it (FAPI 2.0 Security Profile section 5.4)",
                 "choose PS256, ES256 or EdDSA",
-            )),
-            _ => Ok(()),
+            ));
+        }
+        Ok(())
+    }
+
+    /// What is accepted when nothing is configured.
+    pub(crate) const fn algorithms(self) -> AlgorithmSet {
+        match self {
+            Self::OAuth21 => AlgorithmSet::DEFAULT,
+            Self::Fapi2Security => AlgorithmSet::of(&[
+                SignatureAlgorithm::Es256,
+                SignatureAlgorithm::EdDsa,
+                SignatureAlgorithm::Ps256,
+            ]),
         }
     }
 

@@ -15,13 +15,12 @@ use bindery_store::{AuthorizationStore, StoreError};
 
 use crate::client_keys::{ClientKeyCache, KeySetFetcher};
 use crate::client_registry::ClientRegistry;
-use crate::configuration::{
-    ConfigurationInvalid, ServerConfiguration, Settings, TrustAnchorsConfiguration, invalid,
-};
+use crate::configuration::{ConfigurationInvalid, ServerConfiguration, TrustAnchorsConfiguration, invalid};
 use crate::key_sealing::SealingKey;
 use crate::nonce_keys::NonceKeys;
 use crate::proof_memory::ProofMemory;
-use crate::signing_keys::SigningKeys;
+use crate::settings::Settings;
+use crate::signing_keys::SigningKeyRing;
 use crate::start::StartFailed;
 
 /// How often [`AuthorizationServer::maintain`] is run by [`AuthorizationServer::spawn_maintenance`].
@@ -73,7 +72,7 @@ pub(crate) struct Server {
     pub(crate) clients: ClientRegistry,
     pub(crate) client_keys: ClientKeyCache,
     pub(crate) trust_anchors: AnchorSets,
-    pub(crate) signing_keys: SigningKeys,
+    pub(crate) signing_keys: SigningKeyRing,
     pub(crate) nonce_keys: NonceKeys,
     pub(crate) proof_memory: ProofMemory,
     sealer: Sealer,
@@ -94,11 +93,12 @@ impl AuthorizationServer {
             &configuration.client,
             Arc::clone(&store),
             settings.profile,
+            settings.assertion_algorithms,
             client_keys.can_fetch(),
         )?;
         trust_anchors.require_for(&clients)?;
         let sealer = parts.sealing_key.sealer();
-        let signing_keys = SigningKeys::load(&*store, &sealer, &settings.signing_algorithms, now).await?;
+        let signing_keys = SigningKeyRing::load(&*store, &sealer, &settings.signing_algorithms, now).await?;
         let rotation = Duration::from_secs(u64::from(settings.dpop.nonce_key_rotation));
         let nonce_keys = NonceKeys::load(&*store, &sealer, rotation, now).await?;
         let proof_memory = ProofMemory::new(&settings.dpop, &store, now)?;
@@ -143,10 +143,11 @@ impl AuthorizationServer {
     /// The JWK set that resource servers fetch, for guards in the same process.
     #[must_use]
     pub fn jwk_set(&self) -> serde_json::Value {
-        self.0.signing_keys.jwk_set()
+        self.0.signing_keys.current().jwk_set()
     }
 
-    /// Rotates nonce keys when due, takes over those of other processes, and removes what has expired.
+    /// Rotates nonce keys when due, takes over what other processes or the operator did with keys, and
+    /// removes what has expired.
     ///
     /// # Errors
     /// [`StartFailed`] when the store can't be asked; the server goes on with what it has.
@@ -154,6 +155,8 @@ impl AuthorizationServer {
         let server = &self.0;
         let now = server.clock.now();
         server.nonce_keys.refresh(&*server.store, &server.sealer, now).await?;
+        let algorithms = &server.settings.signing_algorithms;
+        server.signing_keys.refresh(&*server.store, &server.sealer, algorithms, now).await?;
         server.store.purge_expired(now).await?;
         Ok(())
     }

@@ -2,7 +2,8 @@
 //! store, loaded later. Retired keys stay published until what they signed has expired. The public half is
 //! served as a JWK set (RFC 7517 section 5); the private half never leaves this module but as a signature.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use bindery_core::jose::algorithm::SignatureAlgorithm;
 use bindery_core::jose::jwk::JwkSet;
@@ -15,6 +16,9 @@ use bindery_store::record::{SigningKeyRecord, SigningKeyState};
 use serde_json::{Map, Value, json};
 
 use crate::start::StartFailed;
+
+/// After this long nothing that a retired key signed is alive: the longest lifetime that can be configured.
+const LONGEST_TOKEN: Duration = Duration::from_secs(3600);
 
 /// A key that signs, with its `kid`.
 pub(crate) struct IssuerKey {
@@ -31,6 +35,37 @@ pub(crate) struct SigningKeys {
     public: JwkSet,
 }
 
+/// The keys as they are now; what an operator or another process changes comes in by a refresh.
+pub(crate) struct SigningKeyRing(RwLock<Arc<SigningKeys>>);
+
+impl SigningKeyRing {
+    pub(crate) async fn load(
+        store: &dyn AuthorizationStore,
+        sealer: &Sealer,
+        algorithms: &[SignatureAlgorithm],
+        now: UnixTime,
+    ) -> Result<Self, StartFailed> {
+        let keys = SigningKeys::load(store, sealer, algorithms, now).await?;
+        Ok(Self(RwLock::new(Arc::new(keys))))
+    }
+
+    pub(crate) async fn refresh(
+        &self,
+        store: &dyn AuthorizationStore,
+        sealer: &Sealer,
+        algorithms: &[SignatureAlgorithm],
+        now: UnixTime,
+    ) -> Result<(), StartFailed> {
+        let keys = Arc::new(SigningKeys::load(store, sealer, algorithms, now).await?);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
+    }
+
+    pub(crate) fn current(&self) -> Arc<SigningKeys> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 /// No token could be signed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SigningUnavailable;
@@ -38,7 +73,7 @@ pub(crate) struct SigningUnavailable;
 impl SigningKeys {
     /// Loads what the store holds and makes what is missing. When two processes start at once, the key that
     /// was stored first is used by both.
-    pub(crate) async fn load(
+    async fn load(
         store: &dyn AuthorizationStore,
         sealer: &Sealer,
         algorithms: &[SignatureAlgorithm],
@@ -54,7 +89,10 @@ impl SigningKeys {
             }
         }
         let stored = store.list_signing_keys().await?;
-        let jwks: Vec<&Value> = stored.iter().map(|record| &record.public_jwk).collect();
+        let alive = |record: &&SigningKeyRecord| {
+            record.retired_at.is_none_or(|retired| now < retired.plus(LONGEST_TOKEN))
+        };
+        let jwks: Vec<&Value> = stored.iter().filter(alive).map(|record| &record.public_jwk).collect();
         let published = json!({ "keys": jwks });
         let public = JwkSet::parse(published.to_string().as_bytes())
             .map_err(|_| StartFailed::Key("a stored public key is damaged"))?;

@@ -92,7 +92,7 @@ pub(crate) fn refuse(server: &Server, error: TokenError, now: UnixTime) -> Respo
                 .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"authorization server\""));
         }
         // Without its nonce the client would repeat itself for ever.
-        TokenError::UseDpopNonce => match server.nonce_keys.issue(&server.settings.issuer, now) {
+        TokenError::UseDpopNonce { .. } => match server.nonce_keys.issue(&server.settings.issuer, now) {
             Ok(nonce) => render::set_dpop_nonce(response.headers_mut(), nonce.as_str()),
             Err(_) => return refuse(server, TokenError::Unavailable, now),
         },

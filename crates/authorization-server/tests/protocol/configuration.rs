@@ -40,6 +40,15 @@ async fn a_contradiction_does_not_start_and_the_error_names_the_option() {
         (json!({"mtls_base_url": "https://id.example"}), "mtls_base_url"),
         (json!({"access_token_lifetime": 0}), "access_token_lifetime"),
         (json!({"access_token_lifetime": 86_400}), "access_token_lifetime"),
+        (json!({"access_token_lifetime": 1800}), "access_token_lifetime"),
+        (
+            json!({"assertion_algorithms": ["PS256"], "client": [{
+                "client_id": "a", "grant_types": [], "token_endpoint_auth_method": "private_key_jwt",
+                "token_endpoint_auth_signing_alg": "ES256", "jwks": Setup::new().configuration["client"][0]["jwks"],
+            }]}),
+            "token_endpoint_auth_signing_alg",
+        ),
+        (json!({"profile": "fapi2-security", "dpop": {"algorithms": ["ES384"]}}), "dpop.algorithms"),
         (json!({"refresh_grace": 600}), "refresh_grace"),
         (json!({"signing_algorithms": []}), "signing_algorithms"),
         (json!({"signing_algorithms": ["HS256"]}), "signing_algorithms"),

@@ -138,6 +138,31 @@ async fn the_jwk_set_holds_public_keys_for_every_configured_algorithm() {
 }
 
 #[tokio::test]
+async fn a_retired_key_is_published_until_what_it_signed_has_expired_and_a_new_one_signs() {
+    use bindery_http::Clock as _;
+    use bindery_store::record::SigningKeyState;
+    let world = world().await;
+    let issue = || async {
+        let call = Call::token("client_credentials").assertion(world.assertion("jwt-client"));
+        let body = world.send(call.dpop(world.proof(&key()))).await.ok();
+        body["access_token"].as_str().unwrap().to_owned()
+    };
+    let before = issue().await;
+    let old = world.server.jwk_set()["keys"][0]["kid"].as_str().unwrap().to_owned();
+    world.store.move_signing_key(&old, SigningKeyState::Retired, world.clock.now()).await.unwrap();
+    world.server.maintain().await.unwrap();
+    let published = |world: &World| world.server.jwk_set()["keys"].as_array().unwrap().len();
+    assert_eq!(published(&world), 2);
+    assert_eq!(world.introspect(&before).await["active"], true);
+    let after = issue().await;
+    assert_ne!(before.split('.').next(), after.split('.').next(), "another `kid`");
+    assert_eq!(world.introspect(&after).await["active"], true);
+    world.advance(3600);
+    world.server.maintain().await.unwrap();
+    assert_eq!(published(&world), 1);
+}
+
+#[tokio::test]
 async fn the_fapi_profile_advertises_only_what_it_lets_in() {
     let mut setup = Setup::new();
     setup.configuration["profile"] = json!("fapi2-security");
@@ -151,6 +176,8 @@ async fn the_fapi_profile_advertises_only_what_it_lets_in() {
     let world = setup.start().await;
     let methods = texts(&document(&world).await["token_endpoint_auth_methods_supported"]);
     assert_eq!(methods, ["private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"]);
+    let algorithms = texts(&document(&world).await["dpop_signing_alg_values_supported"]);
+    assert_eq!(algorithms, ["ES256", "EdDSA", "PS256"]);
     let assertion = world.assertion_with("jwt-client", &json!({"aud": format!("{ISSUER}/token")}));
     let call = Call::token("client_credentials").assertion(assertion).dpop(world.proof(&key()));
     world.send(call).await.error(401, "invalid_client");

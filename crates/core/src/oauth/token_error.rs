@@ -44,7 +44,10 @@ pub enum TokenError {
         sentence: &'static str,
     },
     /// The proof has no nonce, or not one that was supplied lately. The answer carries a fresh one.
-    UseDpopNonce,
+    UseDpopNonce {
+        /// Machine-readable reason.
+        reason: &'static str,
+    },
     /// The client must show its certificate in the handshake and showed none (MTLS-3.4-02).
     CertificateMissing,
     /// The client must prove possession of some key and proved none.
@@ -131,10 +134,10 @@ impl TokenError {
                 (400, "invalid_dpop_proof", "dpop_proof_missing", "The client must send a DPoP proof.")
             }
             Self::DpopProof { reason, sentence } => (400, "invalid_dpop_proof", *reason, *sentence),
-            Self::UseDpopNonce => (
+            Self::UseDpopNonce { reason } => (
                 400,
                 "use_dpop_nonce",
-                "nonce_required",
+                *reason,
                 "The DPoP proof must carry the nonce of the DPoP-Nonce header.",
             ),
             Self::CertificateMissing => (
