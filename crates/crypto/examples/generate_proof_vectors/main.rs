@@ -4,11 +4,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a generator that can't go on must stop")]
 
+mod access_token;
+mod confirmation;
+mod confusion;
+mod freshness;
 mod proof_content;
 mod proof_form;
 mod proof_keys;
+mod proof_signature;
 mod requests;
-mod tokens;
 mod world;
 
 use world::World;
@@ -19,14 +23,14 @@ fn main() {
     proof_form::header(&world).write();
     proof_form::authorization(&world).write();
     proof_keys::keys(&world).write();
-    proof_keys::signature(&world).write();
+    proof_signature::signature(&world).write();
     proof_content::claims(&world).write();
     proof_content::time(&world).write();
     requests::method(&world).write();
     requests::target(&world).write();
-    requests::nonce(&world).write();
-    requests::replay(&world).write();
-    tokens::confirmation(&world).write();
-    tokens::access_token(&world).write();
-    tokens::confusion(&world).write();
+    freshness::nonce(&world).write();
+    freshness::replay(&world).write();
+    confirmation::confirmation(&world).write();
+    access_token::access_token(&world).write();
+    confusion::confusion(&world).write();
 }
