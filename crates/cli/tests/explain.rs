@@ -413,6 +413,18 @@ fn a_request_head_is_read_with_either_line_end_and_with_the_marks_of_curl() {
 }
 
 #[test]
+fn a_demanded_nonce_that_is_there_is_left_to_its_server() {
+    let verdict = |claims: Value| {
+        let claims = with(fixture::proof_claims("t"), &claims);
+        let proof = fixture::sign(&fixture::client_key(), &fixture::proof_header(), &claims);
+        let outcome = at_now(&[&proof, "--nonce-required"]);
+        (outcome.reason(), outcome.verdict("RFC 9449 §4.3 step 10"))
+    };
+    assert_eq!(verdict(json!({"nonce": "n"})), (None, "not_checked".into()));
+    assert_eq!(verdict(json!({})), (Some("nonce_missing".into()), "fails".into()));
+}
+
+#[test]
 fn public_urls_stand_for_the_path_with_and_without_their_prefix() {
     let token = fixture::token();
     let claims =

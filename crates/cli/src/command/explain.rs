@@ -37,7 +37,7 @@ use request_head::{RequestHead, Url};
 #[command(after_help = "\
 Three forms:
   bindery explain TOKEN_OR_PROOF            one token or proof; `-` reads it from stdin
-  bindery explain --request FILE            a request head, as a log or `curl -v` shows it; `-` for stdin
+  bindery explain --request FILE            a request head from a log or `curl -v`; `-` for stdin
   bindery explain --method GET --url https://api.example/x -H 'Authorization: DPoP ..' -H 'DPoP: ..'
 
 Exit status: 0 all that could be checked holds, 1 something fails, 2 it could not run.")]
@@ -113,6 +113,7 @@ pub(crate) fn run(arguments: Arguments, out: &mut dyn std::io::Write) -> anyhow:
 /// What the options say of the server.
 struct Server {
     policy: ResourcePolicy,
+    nonce_required: bool,
     bases: Vec<PublicBase>,
     terms: TrustedIssuer,
     keys: Option<JwkSet>,
@@ -177,11 +178,6 @@ impl Server {
             algorithms: algorithms(&arguments.proof_algorithms)?,
             past: Duration::from_secs(arguments.past),
             future: Duration::from_secs(arguments.future),
-            nonce: if arguments.nonce_required {
-                NonceRequirement::Required
-            } else {
-                NonceRequirement::Optional
-            },
             ..ProofPolicy::default()
         };
         let bases = arguments.public_url.iter().map(|url| {
@@ -198,6 +194,7 @@ impl Server {
         let certificate = arguments.certificate.as_deref().map(CertificateFile::read).transpose()?;
         Ok(Self {
             policy: ResourcePolicy { proof, mechanisms: AcceptedMechanisms::default() },
+            nonce_required: arguments.nonce_required,
             bases: bases.collect::<anyhow::Result<_>>()?,
             terms: TrustedIssuer {
                 issuer: arguments.issuer.clone().unwrap_or_default(),
@@ -213,6 +210,16 @@ impl Server {
             certificate,
             now,
         })
+    }
+
+    /// The policy for `proof`. A nonce that is there can't be judged without the server's keys, so only its
+    /// absence can break the demand for one.
+    fn policy_for(&self, proof: &str) -> ResourcePolicy {
+        let mut policy = self.policy.clone();
+        if self.nonce_required && !input::has_nonce(proof) {
+            policy.proof.nonce = NonceRequirement::Required;
+        }
+        policy
     }
 
     /// Runs `explain` with what the token is held against.
@@ -273,8 +280,9 @@ fn explain_proof(
         None => Vec::new(),
     };
     let access_token = arguments.access_token.as_deref().map(|token| explain::pasted(token).0);
+    let policy = server.policy_for(&proof);
     let expected = ProofExpectation {
-        policy: &server.policy.proof,
+        policy: &policy.proof,
         method: arguments.method.as_deref(),
         target: url.as_ref().map(|url| TargetUri { bases: &bases, path: &url.path }),
         access_token: access_token.as_deref(),
@@ -308,9 +316,9 @@ fn explain_request(head: &RequestHead, server: &Server) -> anyhow::Result<(Strin
     };
     // The last word of the header is the token, if there is one; only its form matters here.
     let token = head.authorization.first().and_then(|value| value.split(' ').next_back()).unwrap_or_default();
+    let policy = server.policy_for(head.dpop.first().map_or("", String::as_str));
     let mut explanation = server.with_token(token, |expected| {
-        let expected =
-            RequestExpectation { policy: &server.policy, bases: &bases, nonces: None, token: expected };
+        let expected = RequestExpectation { policy: &policy, bases: &bases, nonces: None, token: expected };
         explain::explain_request(&facts, &expected, &AwsLc)
     });
     for (name, text) in &head.notes {

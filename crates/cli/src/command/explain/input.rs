@@ -85,13 +85,21 @@ fn classify(text: &str) -> anyhow::Result<Input> {
 
 /// A proof says so by its `typ`; a broken one by the key in its header.
 fn is_proof(text: &str) -> bool {
-    let header = text.split('.').next().unwrap_or_default().trim_end_matches('=');
-    let header: Option<serde_json::Value> =
-        base64url::decode(header).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    header.is_some_and(|header| {
+    segment(text, 0).is_some_and(|header| {
         let typ = header["typ"].as_str().unwrap_or_default();
         typ.eq_ignore_ascii_case("dpop+jwt") || header.get("jwk").is_some()
     })
+}
+
+/// Whether the claims of a proof have a nonce.
+pub(super) fn has_nonce(proof: &str) -> bool {
+    segment(proof, 1).is_some_and(|claims| claims.get("nonce").is_some())
+}
+
+/// A segment of a JWS as JSON; padding is forgiven, as this only chooses what to explain.
+fn segment(text: &str, index: usize) -> Option<serde_json::Value> {
+    let segment = text.split('.').nth(index)?.trim_end_matches('=');
+    serde_json::from_slice(&base64url::decode(segment).ok()?).ok()
 }
 
 /// Reads the file that `option` names, up to the bound.
