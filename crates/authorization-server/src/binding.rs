@@ -30,6 +30,12 @@ pub struct Evidence {
 }
 
 /// The key or keys that a token will be bound to, proven by this request and no earlier one.
+///
+/// ```compile_fail,E0451
+/// use bindery_authorization_server::binding::SenderBinding;
+/// use bindery_core::{oauth::sender_constraint::ProvenKeys, token::confirmation::Confirmation};
+/// let forged = SenderBinding { confirmation: Confirmation::Unbound, proven: ProvenKeys::default() };
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct SenderBinding {

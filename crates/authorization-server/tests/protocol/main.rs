@@ -13,6 +13,7 @@ mod introspection;
 mod logging;
 mod metadata;
 mod mtls;
+mod outage;
 mod refresh;
 mod revocation;
 mod support;

@@ -220,6 +220,11 @@ impl VerifiedCredentials {
 }
 
 /// A client that has proven who it is by its registered method, or a public client that has said so.
+///
+/// ```compile_fail,E0451
+/// use bindery_core::client_auth::{AuthenticatedClient, ClientAuthMethod};
+/// let forged = AuthenticatedClient { client_id: "admin".into(), method: ClientAuthMethod::PrivateKeyJwt };
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthenticatedClient {
     client_id: String,

@@ -1,0 +1,167 @@
+//! A store that fails at one call: the request is refused with 503 and nothing is issued, revoked or burnt in
+//! the client's favour (design rule 10).
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bindery_core::crypto::Sha256Digest;
+use bindery_core::replay::{ReplayEntry, ReplayOutcome};
+use bindery_core::time::UnixTime;
+use bindery_core::token::confirmation::Confirmation;
+use bindery_http::ManualClock;
+use bindery_store::authorization::{GrantBinding, Purged, RefreshTokenState, Revocation, Rotation};
+use bindery_store::memory::{MemoryStore, ReplayMemory};
+use bindery_store::record::{
+    AccessTokenRecord, ClientRecord, GrantRecord, NonceKeyRecord, RefreshTokenRecord, SigningKeyRecord,
+    SigningKeyState,
+};
+use bindery_store::{AuthorizationStore, StoreError};
+use serde_json::Value;
+
+use crate::support::{Answer, Call, START, Setup, World, dpop_binding, key};
+
+/// Passes every call on, but for the one that is named.
+struct Failing {
+    inner: MemoryStore,
+    operation: Mutex<&'static str>,
+}
+
+impl Failing {
+    fn fails(&self, operation: &'static str) -> bool {
+        *self.operation.lock().unwrap() == operation
+    }
+}
+
+macro_rules! passing_on {
+    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl AuthorizationStore for Failing {
+            $(async fn $name(&self, $($argument: $kind),*) -> Result<$answer, StoreError> {
+                let operation = stringify!($name);
+                if self.fails(operation) {
+                    return Err(StoreError::Unavailable { operation, cause: "the test says so".into() });
+                }
+                self.inner.$name($($argument),*).await
+            })*
+
+            async fn claim_once(&self, entry: ReplayEntry<'_>, now: UnixTime) -> ReplayOutcome {
+                match self.fails("claim_once") {
+                    true => ReplayOutcome::Unavailable,
+                    false => self.inner.claim_once(entry, now).await,
+                }
+            }
+        }
+    };
+}
+
+passing_on! {
+    find_client(client_id: &str) -> Option<ClientRecord>;
+    list_clients() -> Vec<ClientRecord>;
+    insert_client(client: &ClientRecord) -> ();
+    update_client(client: &ClientRecord) -> ();
+    disable_client(client_id: &str, now: UnixTime) -> ();
+    insert_grant(grant: &GrantRecord) -> ();
+    find_grant(grant_id: &str) -> Option<GrantRecord>;
+    revoke_grant(grant_id: &str, now: UnixTime) -> ();
+    bind_grant(grant_id: &str, confirmation: &Value) -> GrantBinding;
+    insert_refresh_token(token: &RefreshTokenRecord) -> ();
+    find_refresh_token(digest: &Sha256Digest, now: UnixTime, grace: Duration) -> RefreshTokenState;
+    rotate_refresh_token(old: &Sha256Digest, new: &RefreshTokenRecord, now: UnixTime, grace: Duration) -> Rotation;
+    insert_access_token(token: &AccessTokenRecord) -> ();
+    find_access_token(digest: &Sha256Digest, now: UnixTime) -> Option<AccessTokenRecord>;
+    revoke_access_token(digest: &Sha256Digest) -> ();
+    revoke_token_id(jti: &str, expires_at: UnixTime) -> ();
+    find_revocation(jti: &str, grant_id: Option<&str>) -> Revocation;
+    insert_signing_key(key: &SigningKeyRecord) -> ();
+    list_signing_keys() -> Vec<SigningKeyRecord>;
+    move_signing_key(key_id: &str, state: SigningKeyState, now: UnixTime) -> ();
+    insert_nonce_key(key: &NonceKeyRecord) -> ();
+    list_nonce_keys() -> Vec<NonceKeyRecord>;
+    remove_nonce_key(id: u8) -> ();
+    purge_expired(now: UnixTime) -> Purged;
+}
+
+struct Outage {
+    world: World,
+    store: Arc<Failing>,
+}
+
+impl Outage {
+    async fn new() -> Self {
+        let start = UnixTime::from_seconds(START);
+        let inner = MemoryStore::new(ReplayMemory::new(1000, start, [3; 16]));
+        let store = Arc::new(Failing { inner, operation: Mutex::new("") });
+        let world = Setup::new().start_on(store.clone(), Arc::new(ManualClock::new(start))).await;
+        Self { world, store }
+    }
+
+    async fn send_while(&self, failing: &'static str, call: Call) -> Answer {
+        *self.store.operation.lock().unwrap() = failing;
+        let answer = self.world.send(call).await;
+        *self.store.operation.lock().unwrap() = "";
+        answer
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_issued_while_the_store_can_not_answer() {
+    let outage = Outage::new().await;
+    let world = &outage.world;
+    let own = key();
+    let issue = |client: &str| {
+        Call::token("client_credentials").assertion(world.assertion(client)).dpop(world.proof(&own))
+    };
+    for (operation, client) in
+        [("claim_once", "jwt-client"), ("insert_access_token", "jwt-opaque"), ("find_client", "stored")]
+    {
+        outage.send_while(operation, issue(client)).await.error(503, "temporarily_unavailable");
+    }
+    let token = world.provision("public-rotating", dpop_binding(&own)).await;
+    let refresh = || world.refresh("public-rotating", &token).dpop(world.proof(&own));
+    for operation in ["find_refresh_token", "rotate_refresh_token"] {
+        outage.send_while(operation, refresh()).await.error(503, "temporarily_unavailable");
+    }
+    // Nothing was spent by the failures.
+    let body = world.send(refresh()).await.ok();
+    world.advance(61);
+    let reuse = outage.send_while("revoke_grant", refresh()).await;
+    reuse.error(503, "temporarily_unavailable");
+    assert_eq!(world.send(refresh()).await.status.as_u16(), 400);
+    let successor = world.refresh("public-rotating", body["refresh_token"].as_str().unwrap());
+    world.send(successor.dpop(world.proof(&own))).await.error(400, "invalid_grant");
+    let unbound = world.provision("public-binding", Confirmation::Unbound).await;
+    let call = world.refresh("public-binding", &unbound).dpop(world.proof(&own));
+    outage.send_while("bind_grant", call).await.error(503, "temporarily_unavailable");
+}
+
+#[tokio::test]
+async fn a_revocation_that_did_not_happen_never_looks_like_one() {
+    let outage = Outage::new().await;
+    let world = &outage.world;
+    for (client, operation) in [("jwt-client", "revoke_token_id"), ("jwt-opaque", "revoke_access_token")] {
+        let call =
+            Call::token("client_credentials").assertion(world.assertion(client)).dpop(world.proof(&key()));
+        let token = world.send(call).await.ok()["access_token"].as_str().unwrap().to_owned();
+        let revoke = || Call::to("/revoke").with("token", &token).assertion(world.assertion(client));
+        outage.send_while(operation, revoke()).await.error(503, "temporarily_unavailable");
+        assert_eq!(world.introspect(&token).await["active"], true);
+        assert_eq!(world.send(revoke()).await.status.as_u16(), 200);
+    }
+    let token = world.provision("jwt-client", Confirmation::Unbound).await;
+    let revoke = Call::to("/revoke").with("token", &token).assertion(world.assertion("jwt-client"));
+    outage.send_while("revoke_grant", revoke).await.error(503, "temporarily_unavailable");
+}
+
+#[tokio::test]
+async fn introspection_calls_nothing_active_that_it_can_not_check() {
+    let outage = Outage::new().await;
+    let world = &outage.world;
+    for (client, operation) in [("jwt-client", "find_revocation"), ("jwt-opaque", "find_access_token")] {
+        let call =
+            Call::token("client_credentials").assertion(world.assertion(client)).dpop(world.proof(&key()));
+        let token = world.send(call).await.ok()["access_token"].as_str().unwrap().to_owned();
+        let ask = Call::to("/introspect").with("token", token).basic("api", crate::support::SECRET);
+        outage.send_while(operation, ask).await.error(503, "temporarily_unavailable");
+    }
+}
