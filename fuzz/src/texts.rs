@@ -33,10 +33,7 @@ pub fn jws(data: &[u8]) -> Verdict {
     assert!(text.len() <= 16 * 1024);
     assert_eq!(format!("{}.{}.{}", jws.header, jws.payload, jws.signature), text);
     assert_eq!(format!("{}.{}", jws.header, jws.payload), jws.signing_input);
-    assert!(
-        !format!("{jws:?}").contains(jws.signature) || jws.signature.len() < 20,
-        "Debug shows the signature"
-    );
+    assert_eq!(format!("{jws:?}"), format!("CompactJws({} bytes, redacted)", text.len()));
     for segment in [jws.header, jws.payload, jws.signature] {
         if let Ok(bytes) = base64url::decode(segment) {
             assert_eq!(base64url::encode(bytes), segment, "two spellings of one value");
