@@ -17,12 +17,13 @@ use bindery_store::ReplayStore;
 use http::uri::{Authority, Scheme, Uri};
 use http::{HeaderValue, Method};
 use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::ServerName;
 use serde::Deserialize;
 
 use crate::forwarded::PublicHosts;
 use crate::gateway::{Gateway, GatewayParts, Inner};
 use crate::tunnel::Tunnels;
-use crate::upstream::{Limits, Upstream};
+use crate::upstream::{Limits, Origin, Upstream};
 
 /// Everything that a gateway can be told. Listeners are its caller's.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,6 +54,9 @@ pub struct UpstreamConfiguration {
     /// The `Host` that it sees; without it, the authority of `url`.
     #[serde(default)]
     pub host: Option<String>,
+    /// Whether an http application speaks HTTP/2 without being asked (gRPC servers do).
+    #[serde(default)]
+    pub http2_prior_knowledge: bool,
     /// The certificates that an https application is trusted by, PEM.
     #[serde(default)]
     pub roots_file: Option<PathBuf>,
@@ -142,10 +146,11 @@ impl GatewayConfiguration {
         let edge = self.edge_policy()?;
         let cors = self.cors()?;
         let public_hosts = PublicHosts(self.guard.public_urls.iter().filter_map(public_host).collect());
-        let (scheme, authority) = self.upstream.origin()?;
-        let host = self.upstream.host_header(&authority)?;
+        let origin = self.upstream.origin()?;
         let limits = self.upstream.limits()?;
-        let tls = self.upstream.client_tls(&scheme)?;
+        let tls = self.upstream.client_tls(&origin.scheme)?;
+        let upstream = Upstream::new(origin, &tls, limits)
+            .map_err(|reason| self.upstream.refused(&reason.to_string()))?;
         let guard = self.guard.into_guard(GuardParts {
             replay: parts.replay,
             clock: parts.clock,
@@ -156,8 +161,7 @@ impl GatewayConfiguration {
         Ok(Gateway {
             inner: Arc::new(Inner {
                 guard,
-                upstream: Upstream::new(scheme, authority, &tls, limits),
-                host,
+                upstream,
                 public_hosts,
                 identity_headers: self.upstream.identity_headers,
                 forward_credentials: self.upstream.forward_credentials,
@@ -227,39 +231,49 @@ impl TrustedProxiesConfiguration {
 }
 
 impl UpstreamConfiguration {
-    fn origin(&self) -> Result<(Scheme, Authority), ConfigurationInvalid> {
-        let refused = |rule: &str| {
-            invalid(
-                "upstream.url",
-                &self.url,
-                rule,
-                "write the application's origin, such as \"http://127.0.0.1:8080\" or \"https://app.internal\"",
-            )
-        };
-        let uri: Uri = self.url.parse().map_err(|_| refused("it is not a URL"))?;
+    fn refused(&self, rule: &str) -> ConfigurationInvalid {
+        invalid(
+            "upstream.url",
+            &self.url,
+            rule,
+            "write the application's origin, such as \"http://127.0.0.1:8080\" or \"https://app.internal\"",
+        )
+    }
+
+    fn origin(&self) -> Result<Origin, ConfigurationInvalid> {
+        let uri: Uri = self.url.parse().map_err(|_| self.refused("it is not a URL"))?;
         let parts = uri.into_parts();
         let scheme = parts
             .scheme
             .filter(|scheme| [Scheme::HTTP, Scheme::HTTPS].contains(scheme))
-            .ok_or_else(|| refused("its scheme is neither http nor https"))?;
-        let authority = parts.authority.ok_or_else(|| refused("it names no host"))?;
+            .ok_or_else(|| self.refused("its scheme is neither http nor https"))?;
+        let authority = parts.authority.ok_or_else(|| self.refused("it names no host"))?;
         if authority.as_str().contains('@') {
-            return Err(refused("it holds user information"));
-        }
-        // Certificates are verified against this name; without one nothing would be.
-        if authority.host().is_empty() {
-            return Err(refused("it names no host"));
+            return Err(self.refused("it holds user information"));
         }
         if parts.path_and_query.is_some_and(|path| path.as_str() != "/") {
-            return Err(refused("it has a path or query, and paths go on exactly as they were judged"));
+            return Err(self.refused("it has a path or query, and paths go on exactly as they were judged"));
         }
-        Ok((scheme, authority))
+        // Certificates are verified against this name; without one nothing would be.
+        let name = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let server_name = ServerName::try_from(name)
+            .map_err(|_| self.refused("its host is neither a host name nor an address"))?;
+        if self.http2_prior_knowledge && scheme == Scheme::HTTPS {
+            return Err(invalid(
+                "upstream.http2_prior_knowledge",
+                true,
+                "an https application says in the handshake which version it speaks",
+                "leave the option out",
+            ));
+        }
+        let host = self.host(&authority)?;
+        Ok(Origin { scheme, authority, server_name, host, http2: self.http2_prior_knowledge })
     }
 
-    fn host_header(&self, authority: &Authority) -> Result<HeaderValue, ConfigurationInvalid> {
-        let host = self.host.as_deref().unwrap_or(authority.as_str());
-        let valid = host.parse::<Authority>().is_ok_and(|parsed| !parsed.as_str().contains('@'));
-        HeaderValue::from_str(host).ok().filter(|_| valid).ok_or_else(|| {
+    fn host(&self, authority: &Authority) -> Result<Authority, ConfigurationInvalid> {
+        let Some(host) = &self.host else { return Ok(authority.clone()) };
+        let parsed = host.parse::<Authority>().ok().filter(|parsed| !parsed.as_str().contains('@'));
+        parsed.ok_or_else(|| {
             invalid(
                 "upstream.host",
                 host,

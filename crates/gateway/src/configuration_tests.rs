@@ -8,10 +8,9 @@ fn upstream(options: &str) -> UpstreamConfiguration {
 
 fn refusal(options: &str) -> String {
     let upstream = upstream(options);
-    let checked = upstream.origin().and_then(|(scheme, authority)| {
-        upstream.host_header(&authority)?;
+    let checked = upstream.origin().and_then(|origin| {
         upstream.limits()?;
-        upstream.client_tls(&scheme)
+        upstream.client_tls(&origin.scheme)
     });
     checked.unwrap_err().to_string()
 }
@@ -26,6 +25,11 @@ fn refusals_name_option_value_rule_and_remedy() {
         ("url = \"/x\"", ["upstream.url", "neither http nor https", "write"]),
         ("url = \"http://a@b\"", ["upstream.url", "user information", "write"]),
         ("url = \"http://b/path\"", ["upstream.url", "path or query", "write"]),
+        ("url = \"https://-_-\"", ["upstream.url", "neither a host name nor an address", "write"]),
+        (
+            "url = \"https://b\"\nhttp2_prior_knowledge = true",
+            ["upstream.http2_prior_knowledge", "in the handshake", "leave the option out"],
+        ),
         ("url = \"http://b/?x\"", ["upstream.url", "path or query", "write"]),
         ("url = \"https://b\"", ["upstream.roots_file", "named certificates only", "name a PEM file"]),
         (
@@ -65,10 +69,10 @@ fn unknown_options_are_refused() {
 fn the_defaults_keep_credentials_back_and_pass_identities_on() {
     let upstream = upstream("url = \"http://[::1]:8080/\"");
     assert!(upstream.identity_headers && !upstream.forward_credentials);
-    let (scheme, authority) = upstream.origin().unwrap();
-    assert_eq!((scheme.as_str(), authority.as_str()), ("http", "[::1]:8080"));
-    assert_eq!(upstream.host_header(&authority).unwrap(), "[::1]:8080");
-    assert!(upstream.client_tls(&scheme).is_ok());
+    let origin = upstream.origin().unwrap();
+    assert_eq!((origin.scheme.as_str(), origin.authority.as_str()), ("http", "[::1]:8080"));
+    assert_eq!(origin.host, origin.authority);
+    assert!(upstream.client_tls(&origin.scheme).is_ok());
 }
 
 #[test]

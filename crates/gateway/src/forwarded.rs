@@ -5,15 +5,15 @@
 
 use bindery_core::mtls::header::same_header_name;
 use bindery_http::{EdgePolicy, Peer};
-use http::header::HOST;
+use http::header::{HOST, VIA};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Version};
 
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const PUBLIC_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// What a listed proxy may say, and nobody else.
+/// What a listed proxy may say, and nobody else, beside everything that begins with `x-forwarded`.
 const FORWARDING: &[&str] = &[
     "cf-connecting-ip",
     "fastly-client-ip",
@@ -22,19 +22,6 @@ const FORWARDING: &[&str] = &[
     "x-client-ip",
     "x-cluster-client-ip",
     "x-envoy-external-address",
-    "x-forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-path",
-    "x-forwarded-port",
-    "x-forwarded-prefix",
-    "x-forwarded-proto",
-    "x-forwarded-protocol",
-    "x-forwarded-scheme",
-    "x-forwarded-server",
-    "x-forwarded-ssl",
-    "x-forwarded-uri",
-    "x-forwarded-user",
     "x-original-forwarded-for",
     "x-original-host",
     "x-real-ip",
@@ -57,9 +44,15 @@ fn is_among(name: &HeaderName, list: &[&str]) -> bool {
     list.iter().any(|known| same_header_name(name.as_str(), known))
 }
 
+fn tells_the_way(name: &HeaderName) -> bool {
+    const BEGINNING: &str = "x-forwarded";
+    name.as_str().get(..BEGINNING.len()).is_some_and(|start| same_header_name(start, BEGINNING))
+        || is_among(name, FORWARDING)
+}
+
 /// Whether the header tells an application where a request came from or what it asks for.
 pub(crate) fn is_set_by_us(name: &HeaderName) -> bool {
-    is_among(name, FORWARDING) || is_among(name, OVERRIDES)
+    tells_the_way(name) || is_among(name, OVERRIDES)
 }
 
 /// The hosts of the public URLs; the first stands for requests that name none of them.
@@ -77,7 +70,7 @@ impl PublicHosts {
     }
 }
 
-/// Sets the three headers, and removes everything else of their kind. A listed proxy is believed for what it
+/// Sets the three headers and `Via` (RFC 9110 section 7.6.3), and removes everything else of their kind. A listed proxy is believed for what it
 /// sent, and its address is appended.
 pub(crate) fn set(parts: &mut Parts, edge: &EdgePolicy, hosts: &PublicHosts) {
     let peer = parts.extensions.get::<Peer>();
@@ -86,16 +79,18 @@ pub(crate) fn set(parts: &mut Parts, edge: &EdgePolicy, hosts: &PublicHosts) {
     let removed: Vec<HeaderName> = parts
         .headers
         .keys()
-        .filter(|name| is_among(name, OVERRIDES) || (!trusted && is_among(name, FORWARDING)))
+        .filter(|name| is_among(name, OVERRIDES) || (!trusted && tells_the_way(name)))
         .cloned()
         .collect();
     let address = peer.map(|peer| peer.address.ip().to_string());
     let proto = if peer.is_some_and(|peer| peer.encrypted) { "https" } else { "http" };
     let host = hosts.of(parts).cloned();
+    let via = if parts.version == Version::HTTP_2 { "2 bindery" } else { "1.1 bindery" };
     let headers = &mut parts.headers;
     for name in removed {
         headers.remove(name);
     }
+    headers.append(VIA, HeaderValue::from_static(via));
     if let Some(address) = address.and_then(|address| HeaderValue::from_str(&address).ok()) {
         headers.append(FOR, address);
     }

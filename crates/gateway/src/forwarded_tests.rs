@@ -30,7 +30,7 @@ fn told(address: &str, host: &str, policy: &EdgePolicy) -> Vec<(String, String)>
     let mut told: Vec<_> = parts
         .headers
         .iter()
-        .filter(|(name, _)| *name != HOST)
+        .filter(|(name, _)| *name != HOST && *name != VIA)
         .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
         .collect();
     told.sort();

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bindery_core::resource::AuthorizedRequest;
+use bindery_http::Clock;
 use bindery_http::cors::CorsLayer;
-use bindery_http::{Clock, identity_headers};
 use bindery_resource_server::layer::{Passage, judge};
 use bindery_resource_server::observer::Observer;
 use bindery_resource_server::{Guard, Mode};
@@ -56,7 +56,6 @@ pub struct Gateway<R = ReplayMemory> {
 pub(crate) struct Inner<R> {
     pub(crate) guard: Guard<R>,
     pub(crate) upstream: Upstream,
-    pub(crate) host: HeaderValue,
     pub(crate) public_hosts: PublicHosts,
     pub(crate) identity_headers: bool,
     pub(crate) forward_credentials: bool,
@@ -74,7 +73,7 @@ impl<R> Clone for Gateway<R> {
 
 impl<R> fmt::Debug for Gateway<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Gateway({:?})", self.inner.host)
+        write!(f, "Gateway({})", self.inner.upstream.host())
     }
 }
 
@@ -148,8 +147,6 @@ impl<R: ReplayStore> Gateway<R> {
         let authorized = parts.extensions.remove::<AuthorizedRequest>();
         forwarded::set(parts, inner.guard.edge(), &inner.public_hosts);
         hop.renew_request(&mut parts.headers, inner.upstream.speaks_http1());
-        // Once more, last: whatever happens above, nothing that a client sent is read as an identity.
-        let _ = identity_headers::strip_all(&mut parts.headers, inner.guard.edge());
         if inner.identity_headers {
             identity::set(&mut parts.headers, passage.mode, authorized.as_ref());
         }
@@ -159,7 +156,9 @@ impl<R: ReplayStore> Gateway<R> {
             parts.headers.remove(AUTHORIZATION);
             parts.headers.remove(bindery_http::presented::DPOP);
         }
-        parts.headers.insert(HOST, inner.host.clone());
+        if let Ok(host) = HeaderValue::from_str(inner.upstream.host().as_str()) {
+            parts.headers.insert(HOST, host);
+        }
         let identified = authorized.is_some();
         Dressing { passage, identified, idle: inner.idle }
     }

@@ -3,8 +3,8 @@
 //! a client could have the gateway remove what was just verified. Framing is stated anew on every hop.
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
-    TE, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
 use http::{Method, Version};
@@ -149,6 +149,7 @@ impl Hop {
             headers.remove(name);
         }
         headers.remove(HTTP2_SETTINGS);
+        join_cookies(headers);
         if self.trailers {
             headers.insert(TE, HeaderValue::from_static("trailers"));
         }
@@ -165,6 +166,16 @@ impl Hop {
             }
             (false, false) => {}
         }
+    }
+}
+
+/// RFC 9113 section 8.2.3: HTTP/2 splits cookies; an HTTP/1.1 application reads one line.
+fn join_cookies(headers: &mut HeaderMap) {
+    let lines: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if lines.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, joined);
     }
 }
 

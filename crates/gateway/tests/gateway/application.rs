@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 pub(crate) fn router() -> Router {
     Router::new()
         .route("/echo", any(|body: Body| async { Response::new(body) }))
-        .route("/never", any(|| std::future::pending::<()>()))
+        .route("/never", any(std::future::pending::<()>))
         .route("/count", any(count))
         .route("/websocket", any(websocket))
         .route("/observed/websocket", any(websocket))

@@ -97,7 +97,12 @@ fn behind_tls(authority: &Authority) -> String {
     let report = |axum::Extension(peer): axum::Extension<bindery_http::Peer>, request: Request<Body>| async move {
         let certificate = peer.certificate.certificate().map(|held| held.thumbprint().to_string());
         let version = format!("{:?}", request.version());
-        axum::Json(json!({"version": version, "certificate": certificate}))
+        let authority = request.uri().authority().map(ToString::to_string);
+        let host = request.headers().get("host").map(|host| host.to_str().unwrap().to_owned());
+        let name = peer.server_name.as_deref().map(ToOwned::to_owned);
+        axum::Json(json!({
+            "version": version, "certificate": certificate, "authority": authority, "host": host, "name": name,
+        }))
     };
     tokio::spawn(listener.serve(axum::Router::new().fallback(report)));
     url
@@ -114,7 +119,7 @@ async fn a_tls_application_is_spoken_to_in_http2_with_the_gateway_s_own_certific
         path.display().to_string()
     };
     let options = format!(
-        "roots_file = \"{}\"\ncertificate_file = \"{}\"\nkey_file = \"{}\"\n",
+        "host = \"orders.internal\"\nroots_file = \"{}\"\ncertificate_file = \"{}\"\nkey_file = \"{}\"\n",
         file("roots", &authority.root),
         file("certificate", &own.certificate),
         file("key", &own.key),
@@ -122,7 +127,12 @@ async fn a_tls_application_is_spoken_to_in_http2_with_the_gateway_s_own_certific
     let scene = Scene::in_front_of(&authority, &behind_tls(&authority), "", &options);
     let (client, token) = scene.client();
     let answer = scene.send(proven(&client, "GET", "/", &token)).await;
-    assert_eq!(answer.json(), json!({"version": "HTTP/2.0", "certificate": own.thumbprint()}));
+    // One name in both places, and the certificate verified against the one in the URL.
+    let expected = json!({
+        "version": "HTTP/2.0", "certificate": own.thumbprint(), "authority": "orders.internal",
+        "host": "orders.internal", "name": "localhost",
+    });
+    assert_eq!(answer.json(), expected);
 }
 
 #[tokio::test]
@@ -231,4 +241,27 @@ async fn a_connection_serves_many_requests() {
         let answer = Answer::of(connection.send_request(request).await.unwrap()).await;
         assert_eq!(answer.text, round.to_string());
     }
+}
+
+#[tokio::test]
+async fn an_application_without_tls_is_spoken_to_in_http2_on_request() {
+    let scene = Scene::with("", "http2_prior_knowledge = true\n");
+    let (client, token) = scene.client();
+    let answer = scene.send(proven(&client, "GET", "/x", &token).header("te", "trailers")).await;
+    assert_eq!(answer.json()["version"], "HTTP/2.0");
+    assert_eq!(answer.received("te"), ["trailers"]);
+}
+
+#[tokio::test]
+async fn cookies_that_http2_split_arrive_on_one_line() {
+    let scene = Scene::new();
+    let (client, token) = scene.client();
+    let request = proven(&client, "GET", "https://api.example/x", &token)
+        .header("cookie", "a=b")
+        .header("cookie", "c=d")
+        .body(Body::empty())
+        .unwrap();
+    let answer = Answer::of(scene.http2().await.send_request(request).await.unwrap()).await;
+    assert_eq!(answer.received("cookie"), ["a=b; c=d"]);
+    assert_eq!(answer.received("via"), ["2 bindery"]);
 }
