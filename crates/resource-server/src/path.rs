@@ -55,6 +55,10 @@ fn decode_unreserved(path: &str) -> Result<String, Rejection> {
         if character == '\\' || character.is_control() {
             return Err(Rejection::AmbiguousPath("it has a backslash or a control character"));
         }
+        // RFC 3986 has no such characters in a path, and servers disagree about what they stand for.
+        if !character.is_ascii() {
+            return Err(Rejection::AmbiguousPath("it has a character outside ASCII that is not encoded"));
+        }
         if character != '%' {
             decoded.push(character);
             rest = &rest[character.len_utf8()..];
@@ -70,6 +74,10 @@ fn decode_unreserved(path: &str) -> Result<String, Rejection> {
             b';' => return Err(Rejection::AmbiguousPath("it has an encoded semicolon")),
             // A second decoding behind us would find what this one did not.
             b'%' => return Err(Rejection::AmbiguousPath("it has an encoded percent sign")),
+            // Never part of UTF-8; lenient decoders read overlong forms of dots and slashes (CVE-2000-0884's class).
+            0xc0 | 0xc1 | 0xf5.. => {
+                return Err(Rejection::AmbiguousPath("it has encoded bytes that are not UTF-8"));
+            }
             0..=0x1f | 0x7f => return Err(Rejection::AmbiguousPath("it has an encoded control character")),
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
                 decoded.push(char::from(value));
@@ -111,6 +119,9 @@ mod tests {
             "/.;x/a",
             "/;/a",
             "/a%3bx",
+            "/a/%c0%ae%c0%ae/b",
+            "/a%c0%afb",
+            "/\u{ff0e}\u{ff0e}/b",
         ] {
             assert!(parse(path).is_err(), "{path}");
         }
