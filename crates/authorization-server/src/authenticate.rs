@@ -94,6 +94,7 @@ async fn confirm(
             AssertionAudience::Issuer => AudiencePolicy::IssuerOnly(&server.settings.issuer),
             AssertionAudience::OwnUrls => AudiencePolicy::OwnUrls(&server.settings.own_urls),
         },
+        accepted_since: server.store.claims_since(),
         algorithms: server.settings.assertion_algorithms,
         certificate,
         chain: chain_verdict(server, found.as_deref(), certificate, now),

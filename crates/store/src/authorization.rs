@@ -209,6 +209,12 @@ pub trait AuthorizationStore: Send + Sync + 'static {
     /// [`ReplayOutcome::Unavailable`].
     async fn claim_once(&self, entry: ReplayEntry<'_>, now: UnixTime) -> ReplayOutcome;
 
+    /// The start of the memory behind [`Self::claim_once`], when nothing older is remembered: what was made
+    /// before it may have been used before. `None` when claims survive a restart.
+    fn claims_since(&self) -> Option<UnixTime> {
+        None
+    }
+
     /// Adds a signing key, in whatever state it says.
     ///
     /// # Errors

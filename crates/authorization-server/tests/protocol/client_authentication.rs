@@ -33,6 +33,22 @@ async fn of_an_assertion_sent_many_times_at_once_one_passes() {
 }
 
 #[tokio::test]
+async fn an_assertion_that_may_predate_a_volatile_memory_is_refused() {
+    let world = world().await;
+    world.clock.set(bindery_core::time::UnixTime::from_seconds(crate::support::START));
+    let spent_before_the_restart = world.assertion("jwt-client");
+    world.advance(2);
+    let revoke = |assertion: String| world.send(Call::to("/revoke").with("token", "x").assertion(assertion));
+    for assertion in [spent_before_the_restart, world.assertion_with("jwt-client", &json!({"iat": null}))] {
+        revoke(assertion).await.error(401, "invalid_client");
+    }
+    assert_eq!(revoke(world.assertion("jwt-client")).await.status.as_u16(), 200);
+    // What lies ahead now could be used again after a restart, so it is not taken.
+    let ahead = world.assertion_with("jwt-client", &json!({"iat": crate::support::START + 3}));
+    revoke(ahead).await.error(401, "invalid_client");
+}
+
+#[tokio::test]
 async fn the_same_jti_of_two_clients_is_two_assertions() {
     let world = world().await;
     for client in ["jwt-client", "jwt-dpop"] {
@@ -104,7 +120,7 @@ async fn the_audience_may_be_any_of_our_own_urls_unless_the_profile_says_issuer_
 async fn an_assertion_is_pinned_to_the_clients_own_keys_and_algorithms() {
     let world = world().await;
     let now = world.clock.now().as_seconds();
-    let claims = |jti: &str| json!({"iss": "jwt-client", "sub": "jwt-client", "aud": ISSUER, "jti": jti, "exp": now + 60});
+    let claims = |jti: &str| json!({"iss": "jwt-client", "sub": "jwt-client", "aud": ISSUER, "jti": jti, "iat": now, "exp": now + 60});
     let other = key();
     let ed25519 = SigningKey::generate(SignatureAlgorithm::EdDsa).unwrap();
     let embedded = json!({"alg": "ES256", "jwk": other.public_key().to_jwk()});

@@ -140,6 +140,8 @@ pub struct VerificationContext<'a> {
     pub cryptography: &'a dyn Cryptography,
     /// The audiences that an assertion may name.
     pub audience: AudiencePolicy<'a>,
+    /// When the memory of spent assertions began, if it does not survive a restart: older ones are refused.
+    pub accepted_since: Option<UnixTime>,
     /// The algorithms that the server accepts for assertions.
     pub algorithms: AlgorithmSet,
     /// The certificate of the connection.

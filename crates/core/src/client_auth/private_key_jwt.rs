@@ -61,6 +61,8 @@ pub enum AssertionRefused {
     Lifetime,
     /// `iat` or `nbf` lies too far ahead.
     FromFuture,
+    /// It may have been spent before the memory of spent assertions began.
+    PredatesMemory,
     /// The client has no key of that `kid` and algorithm.
     UnknownKey,
     /// No key of the client made the signature.
@@ -81,6 +83,7 @@ impl AssertionRefused {
             Self::Expired => "assertion_expired",
             Self::Lifetime => "assertion_lifetime",
             Self::FromFuture => "assertion_from_future",
+            Self::PredatesMemory => "assertion_predates_memory",
             Self::UnknownKey => "assertion_unknown_key",
             Self::Signature => "assertion_signature",
         }
@@ -205,7 +208,7 @@ fn require_claims(
     if expires_at > context.now.plus(MAXIMUM_LIFETIME) {
         return Err(AssertionRefused::Lifetime);
     }
-    let latest = context.now.plus(MAXIMUM_FUTURE);
+    let latest = require_remembered(claims, context)?;
     for name in ["iat", "nbf"] {
         if date(claims, name)?.is_some_and(|time| time > latest) {
             return Err(AssertionRefused::FromFuture);
@@ -216,6 +219,21 @@ fn require_claims(
         return Err(AssertionRefused::Claim("jti"));
     }
     Ok(AuthenticatedAssertion { client_id: client_id.into(), identifier: identifier.to_string(), expires_at })
+}
+
+/// After a restart without durable memory only assertions count that are surely younger than it. So that this
+/// can be told from `iat`, such a server takes none from the future, before the restart or after. Returns
+/// the latest `iat` and `nbf` that are taken.
+fn require_remembered(
+    claims: &Map<String, Value>,
+    context: &VerificationContext<'_>,
+) -> Result<UnixTime, AssertionRefused> {
+    let Some(since) = context.accepted_since else { return Ok(context.now.plus(MAXIMUM_FUTURE)) };
+    match date(claims, "iat")? {
+        Some(issued_at) if issued_at > since => Ok(context.now),
+        Some(_) => Err(AssertionRefused::PredatesMemory),
+        None => Err(AssertionRefused::Claim("iat")),
+    }
 }
 
 fn require_audience(claim: Option<&Value>, policy: AudiencePolicy<'_>) -> Result<(), AssertionRefused> {

@@ -248,6 +248,10 @@ impl AuthorizationStore for MemoryStore {
         self.claims.insert_if_absent(&entry, now)
     }
 
+    fn claims_since(&self) -> Option<UnixTime> {
+        self.claims.accepted_since()
+    }
+
     async fn insert_signing_key(&self, key: &SigningKeyRecord) -> Result<(), StoreError> {
         let mut records = self.lock()?;
         if records.signing_keys.iter().any(|stored| stored.key_id == key.key_id) {
