@@ -1,0 +1,61 @@
+//! What `--help` says of every command, as snapshots: what is documented can't drift from what is read.
+
+use std::process::Command;
+
+use crate::support::process;
+
+fn help(arguments: &[&str]) -> String {
+    let mut command: Command = process::command(&[arguments, &["--help"]].concat());
+    let output = command.env("COLUMNS", "100").output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
+    text
+}
+
+#[test]
+fn help_says_what_it_said() {
+    let commands: [&[&str]; 12] = [
+        &[],
+        &["demo"],
+        &["server"],
+        &["gateway"],
+        &["request"],
+        &["explain"],
+        &["client"],
+        &["client", "add"],
+        &["client", "list"],
+        &["client", "show"],
+        &["client", "disable"],
+        &["client", "grant"],
+    ];
+    for arguments in commands {
+        let name = if arguments.is_empty() { "bindery".into() } else { arguments.join("-") };
+        insta::assert_snapshot!(name, help(arguments));
+    }
+}
+
+/// A command that this file does not know has no snapshot.
+#[test]
+fn every_command_has_its_snapshot() {
+    let text = help(&[]);
+    let (_, commands) = text.split_once("Commands:\n").unwrap();
+    let names: Vec<&str> = commands
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    assert_eq!(names, ["demo", "server", "gateway", "request", "explain", "client"]);
+}
+
+#[test]
+fn wrong_usage_exits_with_2_and_no_usage_of_stdout() {
+    for arguments in [&["demo", "--nonsense"][..], &["nonsense"], &[], &["request", "GET"], &["client"]] {
+        let output = process::command(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}: {output:?}");
+        assert!(!output.stderr.is_empty(), "{arguments:?}");
+    }
+}
