@@ -1,7 +1,7 @@
 //! Establishes what key the sender of a token request holds (RFC 9449 section 5, RFC 8705 section 3): first the
 //! DPoP proof with its nonce, and the certificate of the connection, before anything single-use is spent
 //! (DPOP-5-15); then, once the client is known, its policy and the replay memory. [`SenderBinding`] has no
-//! other maker than [`Evidence::spend`], and no token is minted without one.
+//! other maker than `Evidence::spend`, and no token is minted without one.
 
 use bindery_core::dpop::proof::{NonceRequirement, ProofContext, ProofPolicy, VerifiedProof, verify_proof};
 use bindery_core::dpop::target::TargetUri;

@@ -1,10 +1,10 @@
 //! The authorization server: it issues access tokens that are bound to a key the client holds, by DPoP
 //! (RFC 9449) or by certificate (RFC 8705), and never a bearer token by accident.
 //!
-//! A token request passes, in this order: `core::oauth::token_request::parse`, [`binding::establish`]
-//! (nonce and proof, or certificate), [`authenticate::client`], [`binding::Evidence::spend`] (the policy
-//! of the client, then the replay memory), [`grant::redeem`], [`issue::mint`]. A nonce is demanded before
-//! anything single-use is spent, and [`issue::mint`] takes the binding by value, so that an unbound token
+//! A token request passes, in this order: `core::oauth::token_request::parse`, `binding::establish`
+//! (nonce and proof, or certificate), `authenticate::client`, `binding::Evidence::spend` (the policy
+//! of the client, then the replay memory), `grant::redeem`, `issue::mint`. A nonce is demanded before
+//! anything single-use is spent, and `issue::mint` takes the binding by value, so that an unbound token
 //! can't be made by mistake.
 //!
 //! Room for growth: a grant type is one file and one line in `grant::GRANTS`; an endpoint is one file and

@@ -9,7 +9,7 @@ use crate::configuration::ConfigurationInvalid;
 #[non_exhaustive]
 pub enum StartFailed {
     /// The configuration contradicts itself or the profile.
-    #[error("configuration: {0}")]
+    #[error(transparent)]
     Configuration(#[from] ConfigurationInvalid),
     /// The store can't be asked.
     #[error(transparent)]

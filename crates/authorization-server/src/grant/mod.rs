@@ -1,5 +1,5 @@
 //! The grant types, as one table: what the token endpoint reads, runs and advertises. A new one is a file
-//! here and a line in [`GRANTS`].
+//! here and a line in `GRANTS`.
 
 use std::future::Future;
 use std::pin::Pin;

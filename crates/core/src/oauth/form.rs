@@ -187,4 +187,23 @@ mod tests {
         let form = Form::parse(b"client_secret=hunter2").unwrap();
         assert!(!alloc::format!("{form:?}").contains("hunter2"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_parsed_or_refused_and_what_is_parsed_is_unambiguous(body: Vec<u8>) {
+            if let Ok(form) = Form::parse(&body) {
+                let mut names: Vec<_> = form.0.iter().map(|(name, _)| name).collect();
+                names.sort();
+                names.dedup();
+                proptest::prop_assert_eq!(names.len(), form.0.len());
+            }
+        }
+
+        #[test]
+        fn what_is_percent_encoded_comes_back(text in "[^\0]{0,40}") {
+            let encoded: String = text.bytes().map(|byte| alloc::format!("%{byte:02x}")).collect();
+            let decoded = decode_component(encoded.as_bytes()).unwrap();
+            proptest::prop_assert_eq!(decoded.as_str(), text.as_str());
+        }
+    }
 }
