@@ -64,6 +64,20 @@ impl Fault {
         }
     }
 
+    /// A stable name for events.
+    pub(crate) const fn reason(self) -> &'static str {
+        match self {
+            Self::MethodRefused => "method_refused",
+            Self::ConnectionHeader => "connection_header",
+            Self::Framing => "framing",
+            Self::BodyTooLong => "body_too_long",
+            Self::ClientStalled => "client_stalled",
+            Self::UpstreamUnreachable => "upstream_unreachable",
+            Self::UpstreamTimeout => "upstream_timeout",
+            Self::Internal => "internal",
+        }
+    }
+
     pub(crate) fn answer(self) -> Response<Body> {
         let (status, error, sentence) = self.parts();
         render::oauth_error(status, error, sentence)

@@ -78,6 +78,9 @@ pub struct UpstreamConfiguration {
     /// How long a WebSocket may be silent; 0 for ever.
     #[serde(default = "default_tunnel_idle")]
     pub tunnel_idle_timeout_seconds: u64,
+    /// Whether a WebSocket ends when the token that opened it expires.
+    #[serde(default)]
+    pub tunnels_end_with_token: bool,
     /// How long an unused connection is kept.
     #[serde(default = "default_pool_idle")]
     pub pool_idle_timeout_seconds: u64,
@@ -167,6 +170,7 @@ impl GatewayConfiguration {
                 forward_credentials: self.upstream.forward_credentials,
                 idle: limits.idle,
                 tunnel_idle: seconds_or_ever(self.upstream.tunnel_idle_timeout_seconds),
+                tunnels_end_with_token: self.upstream.tunnels_end_with_token,
                 cors,
                 tunnels: Tunnels::default(),
             }),

@@ -29,7 +29,7 @@ use crate::forwarded::{self, PublicHosts};
 use crate::hop_by_hop::{self, Hop};
 use crate::identity;
 use crate::response::Dressing;
-use crate::tunnel::Tunnels;
+use crate::tunnel::{Ends, Tunnels};
 use crate::upstream::Upstream;
 
 /// The service that a gateway is to a listener.
@@ -61,6 +61,7 @@ pub(crate) struct Inner<R> {
     pub(crate) forward_credentials: bool,
     pub(crate) idle: Option<Duration>,
     pub(crate) tunnel_idle: Option<Duration>,
+    pub(crate) tunnels_end_with_token: bool,
     pub(crate) cors: Option<CorsLayer>,
     pub(crate) tunnels: Tunnels,
 }
@@ -120,7 +121,10 @@ impl<R: ReplayStore> Gateway<R> {
         let (mut parts, body) = request.into_parts();
         let hop = match hop_by_hop::examine(&parts) {
             Ok(hop) => hop,
-            Err(fault) => return fault.answer(),
+            Err(fault) => {
+                tracing::info!(event = "request_not_forwarded", reason = fault.reason());
+                return fault.answer();
+            }
         };
         let passage = match judge(&self.inner.guard, &mut parts).await {
             Ok(passage) => passage,
@@ -159,8 +163,8 @@ impl<R: ReplayStore> Gateway<R> {
         if let Ok(host) = HeaderValue::from_str(inner.upstream.host().as_str()) {
             parts.headers.insert(HOST, host);
         }
-        let identified = authorized.is_some();
-        Dressing { passage, identified, idle: inner.idle }
+        let expires_at = authorized.as_ref().map(|request| request.token().expires_at());
+        Dressing { passage, expires_at, idle: inner.idle }
     }
 
     /// The application takes up the WebSocket.
@@ -175,7 +179,12 @@ impl<R: ReplayStore> Gateway<R> {
             return Fault::UpstreamUnreachable.answer();
         };
         let mut response = response;
-        self.inner.tunnels.open(client, hyper::upgrade::on(&mut response), self.inner.tunnel_idle);
+        let left = dressing.expires_at.filter(|_| self.inner.tunnels_end_with_token).map(|expires_at| {
+            let seconds = expires_at.seconds_since(self.inner.guard.now());
+            Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+        });
+        let ends = Ends { idle: self.inner.tunnel_idle, after: left };
+        self.inner.tunnels.open(client, hyper::upgrade::on(&mut response), ends);
         let mut switched = Response::new(Body::empty());
         *switched.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *switched.headers_mut() = std::mem::take(response.headers_mut());

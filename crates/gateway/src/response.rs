@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bindery_core::mtls::header::identity_header;
+use bindery_core::time::UnixTime;
 use bindery_http::render::{self, DPOP_NONCE};
 use bindery_resource_server::Mode;
 use bindery_resource_server::layer::{Passage, WOULD_REFUSE};
@@ -19,8 +20,8 @@ use crate::hop_by_hop;
 #[derive(Debug)]
 pub(crate) struct Dressing {
     pub(crate) passage: Passage,
-    /// The identity was proven and passed on, so it may have selected the response.
-    pub(crate) identified: bool,
+    /// When the token of a proven request expires. Its identity may have selected the response.
+    pub(crate) expires_at: Option<UnixTime>,
     pub(crate) idle: Option<Duration>,
 }
 
@@ -65,7 +66,7 @@ impl Dressing {
     /// CC-2.4-04 and -05. A response to a proven request is private unless the application says otherwise:
     /// headers that no cache sees have selected it. A `Vary` that names those headers becomes `*`.
     fn settle_caching(&self, headers: &mut HeaderMap) {
-        if self.identified && !headers.contains_key(CACHE_CONTROL) {
+        if self.expires_at.is_some() && !headers.contains_key(CACHE_CONTROL) {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
         }
         let names_identity = headers.get_all(VARY).iter().any(|value| {

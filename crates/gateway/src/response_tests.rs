@@ -9,7 +9,8 @@ fn dressed(mode: Mode, next_nonce: Option<&str>, identified: bool, lines: &[(&st
             .append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap());
     }
     let passage = Passage { next_nonce: next_nonce.map(Into::into), would_refuse: None, mode };
-    Dressing { passage, identified, idle: None }.dress(&mut headers);
+    let expires_at = identified.then_some(UnixTime::MAX);
+    Dressing { passage, expires_at, idle: None }.dress(&mut headers);
     headers
 }
 

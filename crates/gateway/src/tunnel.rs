@@ -42,17 +42,35 @@ impl Tunnels {
     }
 
     /// Joins the two connections once both have left HTTP.
-    pub(crate) fn open(&self, client: OnUpgrade, application: OnUpgrade, idle: Option<Duration>) {
+    pub(crate) fn open(&self, client: OnUpgrade, application: OnUpgrade, ends: Ends) {
         let mut cut = self.cut.subscribe();
         tokio::spawn(async move {
+            let Ends { idle, after } = ends;
             tokio::select! {
                 outcome = join(client, application, idle) => match outcome {
                     Ok((sent, received)) => tracing::debug!(event = "tunnel_ended", sent, received),
                     Err(error) => tracing::debug!(event = "tunnel_broken", %error),
                 },
+                () = over(after) => tracing::debug!(event = "tunnel_outlived_its_token"),
                 _ = cut.wait_for(|cut| *cut) => {}
             }
         });
+    }
+}
+
+/// When a tunnel ends although neither side wants it to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ends {
+    /// After this long without a byte.
+    pub(crate) idle: Option<Duration>,
+    /// After this long, whatever happens.
+    pub(crate) after: Option<Duration>,
+}
+
+async fn over(after: Option<Duration>) {
+    match after {
+        Some(after) => tokio::time::sleep(after).await,
+        None => std::future::pending().await,
     }
 }
 

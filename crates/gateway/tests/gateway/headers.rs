@@ -126,6 +126,32 @@ async fn forged_identity_headers_never_arrive_however_they_are_spelled() {
 }
 
 #[tokio::test]
+async fn a_listed_proxy_speaks_for_a_client_in_its_one_format_and_nothing_of_it_arrives() {
+    let listed = "[trusted_proxies]\nformat = \"rfc9440\"\nnetworks = [\"127.0.0.1\"]\n";
+    let scene = Scene::with(listed, "");
+    let own = scene.authority.issue("client.example");
+    let token = scene.issuer.token(Some(serde_json::json!({"x5t#S256": own.thumbprint()})));
+    let value = format!(":{}:", own.standard_base64());
+    let request = |name: &str| {
+        Request::get("/x").header("authorization", format!("Bearer {token}")).header(name, &value)
+    };
+    let answer = scene.send(request("client-cert").header("x-forwarded-for", "192.0.2.1")).await;
+    assert_eq!(answer.received("bindery-certificate-thumbprint"), [own.thumbprint()]);
+    assert!(answer.received("client-cert").is_empty());
+    assert_eq!(answer.received("x-forwarded-for"), ["192.0.2.1", "127.0.0.1"]);
+    for name in ["client_cert", "x-client-cert", "x-ssl-client-cert", "x-forwarded-client-cert"] {
+        assert_eq!(scene.send(request(name)).await.status, StatusCode::UNAUTHORIZED, "{name}");
+    }
+    let twice = request("client-cert").header("client-cert", &value);
+    assert_eq!(scene.send(twice).await.status, StatusCode::BAD_REQUEST);
+    // The proxy's own certificate is not the client's.
+    let request = Request::get("/x").header("host", "a").header("authorization", format!("Bearer {token}"));
+    let mut connection = scene.http1(Some(&own)).await;
+    let response = connection.send_request(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn identities_that_are_not_plain_text_are_encoded_and_forge_nothing() {
     let scene = Scene::new();
     let (client, _) = scene.client();

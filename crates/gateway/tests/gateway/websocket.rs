@@ -131,3 +131,19 @@ async fn other_upgrades_are_plain_requests() {
         assert!(answer.received("upgrade").is_empty() && answer.received("connection").is_empty());
     }
 }
+
+#[tokio::test]
+async fn a_tunnel_ends_with_its_token_on_request() {
+    let scene = Scene::with("", "tunnels_end_with_token = true\n");
+    let (client, _) = scene.client();
+    let mut claims = scene.issuer.claims(client.cnf());
+    claims.insert("exp".into(), (crate::world::START.as_seconds() + 1).into());
+    let token = scene.issuer.sign(&claims);
+    let proof = client.proof("GET", "/websocket", &token);
+    let request = Request::get("wss://api.example/websocket")
+        .header("authorization", format!("DPoP {token}"))
+        .header("dpop", proof);
+    let (mut socket, _) = connect(&scene, request).await.unwrap();
+    say(&mut socket, "hello").await;
+    assert!(timeout(SOON, socket.next()).await.unwrap().is_none_or(|message| message.is_err()));
+}

@@ -10,6 +10,7 @@ mod bindings;
 mod corpus;
 mod issuers;
 mod nonces;
+mod proxies;
 mod replay;
 mod routes;
 
@@ -63,6 +64,13 @@ impl<R: ReplayStore> Scene<R> {
     /// Another guard of the same estate, as another process would be.
     pub(crate) fn another<S: ReplayStore>(&self, settings: GuardConfiguration, replay: S) -> Guard<S> {
         settings.into_guard(parts(&self.authority, &self.clock, &self.notes, replay)).unwrap()
+    }
+
+    /// The same estate behind proxies.
+    pub(crate) fn behind(&self, edge: EdgePolicy) -> Guard {
+        let settings = configuration("", &self.issuer.table());
+        let parts = parts(&self.authority, &self.clock, &self.notes, old_memory());
+        settings.into_guard(GuardParts { edge, ..parts }).unwrap()
     }
 
     pub(crate) async fn call(&self, request: http::request::Builder) -> Answer {

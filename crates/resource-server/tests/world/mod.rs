@@ -49,6 +49,11 @@ impl Issued {
         CertificateThumbprint::of(&self.der, &AwsLc).to_string()
     }
 
+    /// The certificate in the base64 of PEM, on one line (RFC 9440 section 2.1).
+    pub(crate) fn standard_base64(&self) -> String {
+        self.certificate.lines().filter(|line| !line.starts_with("-----")).collect()
+    }
+
     pub(crate) fn presented(&self) -> PresentedCertificate {
         PresentedCertificate::Present(ClientCertificate::new(self.der.clone(), Vec::new(), &AwsLc))
     }
