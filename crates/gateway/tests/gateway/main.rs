@@ -8,6 +8,7 @@
 mod world;
 
 mod application;
+mod corpus;
 mod failures;
 mod forwarding;
 mod framing;

@@ -97,7 +97,7 @@ async fn a_shutdown_waits_for_tunnels_and_cuts_them_when_the_grace_is_over() {
     let (mut socket, _) = connect(&scene, request).await.unwrap();
     say(&mut socket, "hello").await;
     let gateway = scene.gateway.clone();
-    let shutdown = tokio::spawn(async move { gateway.shut_down(Duration::from_millis(300)).await });
+    let shutdown = tokio::spawn(async move { gateway.shut_down(Duration::from_secs(1)).await });
     say(&mut socket, "still open").await;
     timeout(SOON, shutdown).await.unwrap().unwrap();
     assert_eq!(scene.gateway.open_tunnels(), 0);

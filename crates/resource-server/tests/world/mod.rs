@@ -1,6 +1,8 @@
 //! What the tests of the guard and of the gateway share: an authorization server of a few lines over real
 //! TLS (keys and introspection, with counters), clients that sign proofs, and a clock that is moved by hand.
 
+pub(crate) mod door;
+
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
