@@ -55,3 +55,17 @@ pub enum ReplayOutcome {
     /// The store could not be asked.
     Unavailable,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Shared stores keep all kinds side by side; a tag that is used twice, or changed in an upgrade, would
+    /// let one kind's identifiers pass for another's.
+    #[test]
+    fn the_tag_of_a_kind_is_its_own_and_never_changes() {
+        for (kind, tag) in [(ReplayKind::DpopProof, 1), (ReplayKind::ClientAssertion, 2)] {
+            assert_eq!(kind.tag(), tag, "{kind:?}");
+        }
+    }
+}
