@@ -49,7 +49,12 @@ impl Route {
     fn matches(&self, method: &Method, path: &str) -> bool {
         let prefix = self.path.trim_end_matches('/');
         path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            && (self.methods.is_empty() || self.methods.contains(method))
+            && (self.methods.is_empty() || self.methods.contains(method) || self.answers_head(method))
+    }
+
+    /// Applications answer HEAD by what they do for GET (RFC 9110 section 9.3.2), so it needs no less.
+    fn answers_head(&self, method: &Method) -> bool {
+        *method == Method::HEAD && self.methods.contains(&Method::GET)
     }
 }
 

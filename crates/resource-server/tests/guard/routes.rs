@@ -117,3 +117,15 @@ async fn other_schemes_are_no_credentials() {
         assert_eq!(scene.call(request).await.status, StatusCode::UNAUTHORIZED, "{value}");
     }
 }
+
+#[tokio::test]
+async fn head_needs_what_get_needs() {
+    let scene = Scene::with("", "[[route]]\npath = \"/admin\"\nmethods = [\"GET\"]\nscope = \"admin\"\n");
+    let client = Client::new(&scene.clock);
+    let token = scene.issuer.token(client.cnf());
+    for (method, status) in [("GET", 403), ("HEAD", 403), ("POST", 200)] {
+        let proof = client.proof(method, "/admin", &token);
+        let answer = scene.call(with_proof("/admin", &token, &proof).method(method)).await;
+        assert_eq!(answer.status.as_u16(), status, "{method}");
+    }
+}
