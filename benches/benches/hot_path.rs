@@ -11,9 +11,11 @@ use bindery_core::dpop::target::{PublicBase, TargetUri};
 use bindery_core::encoding::base64url;
 use bindery_core::mtls::certificate::{CertificateAbsence, PresentedCertificate};
 use bindery_core::resource::presentation::RequestFacts;
+use bindery_core::replay::{ReplayEntry, ReplayKind, ReplayOutcome};
 use bindery_core::time::UnixTime;
 use bindery_crypto::AwsLc;
 use bindery_resource_server::Decision;
+use bindery_store::memory::ReplayMemory;
 use futures_util::FutureExt as _;
 use http::Method;
 
@@ -74,6 +76,9 @@ fn main() {
         decide(&request.authorization, &request.proof);
     }
 
+    let memory = ReplayMemory::new(10_000_000, UnixTime::from_seconds(0), [9; 16]);
+    let owners: Vec<[u8; 32]> = requests.iter().map(|request| request.token_hash).collect();
+    let identifiers: Vec<String> = (0..requests.len()).map(|index| format!("{index:022}")).collect();
     let mut cases = [
         Case::new("ES256 verification alone (aws-lc-rs)", |index| {
             let request = &requests[index % requests.len()];
@@ -88,6 +93,22 @@ fn main() {
         Case::new("protected request: guard, cached token, all checks, replay memory", |index| {
             let request = &requests[index];
             decide(&request.authorization, &request.proof);
+        }),
+        Case::new("  of it: SHA-256 of the access token", |index| {
+            let request = &requests[index % requests.len()];
+            black_box(AwsLc.sha256(&[&request.authorization.as_bytes()[5..]]));
+        }),
+        Case::new("  of it: check and insert in the replay memory", |index| {
+            let entry = ReplayEntry {
+                kind: ReplayKind::DpopProof,
+                owner: &owners[index],
+                target: (TARGET, ""),
+                identifier: &identifiers[index],
+                expires_at: NOW.plus(std::time::Duration::from_secs(60)),
+            };
+            if memory.insert_if_absent(&entry, NOW) != ReplayOutcome::Inserted {
+                panic!("every entry is new");
+            }
         }),
     ];
     let medians = interleaved(&mut cases, ROUNDS, SLOT);

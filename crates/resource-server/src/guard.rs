@@ -31,7 +31,7 @@ use crate::verify;
 #[must_use]
 pub enum Decision<'g> {
     /// Everything was proven and is allowed; the request may go on with its verified identity.
-    Admitted(Box<Admission>),
+    Admitted(Admission),
     /// A rule is broken, and the route only observes or warns: the request may go on, without identity.
     Tolerated {
         /// The route.
@@ -105,7 +105,7 @@ impl<R: ReplayStore> Guard<R> {
         match outcome {
             Ok(admission) => {
                 inner.observer.admitted(&admission.request, route);
-                Decision::Admitted(Box::new(admission))
+                Decision::Admitted(admission)
             }
             Err(rejection) => {
                 inner.observer.rejected(&rejection, route.mode, facts.method, facts.path);

@@ -26,7 +26,8 @@ pub(crate) async fn verify<R: ReplayStore>(
     let started = step::start(facts, &guard.identity, &route.policy, Some(&nonces), &AwsLc)?;
     let pending = match guard.tokens.get(started.token_digest(), facts.now) {
         Some(token) => started.resume(token)?,
-        None => verify_token(guard, started, facts).await?,
+        // Boxed, so that the usual request does not carry around the room that fetching needs.
+        None => Box::pin(verify_token(guard, started, facts)).await?,
     };
     let nonce_time = pending.proof().and_then(|proof| proof.nonce_time());
     let outcome = match pending.replay_entry() {

@@ -184,11 +184,20 @@ fn scheme_named(name: &[u8]) -> Option<Scheme> {
 /// RFC 9110 section 11.2.
 fn is_token68(text: &[u8]) -> bool {
     let body = text.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
-    body > 0
-        && text[..body].iter().all(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
-        })
+    // Looked up and folded without leaving early: a token is long, and this runs for every request.
+    body > 0 && text[..body].iter().fold(true, |all, byte| all & TOKEN68[usize::from(*byte)])
 }
+
+const TOKEN68: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric()
+            || matches!(byte as u8, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 #[path = "presentation_tests.rs"]
