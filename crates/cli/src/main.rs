@@ -27,8 +27,7 @@ fn main() -> ExitCode {
         Ok(status) => status.into(),
         Err(error) => {
             use std::io::Write as _;
-            // The whole chain on one line: what was tried, what stood in the way.
-            let _ = writeln!(std::io::stderr(), "bindery: {error:#}");
+            let _ = writeln!(std::io::stderr(), "bindery: {}", command::chain(error.as_ref()));
             command::Status::CouldNot.into()
         }
     }

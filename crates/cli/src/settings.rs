@@ -31,3 +31,24 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
 pub(crate) fn read_file(option: &str, path: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("{option} {}: can't be read", path.display()))
 }
+
+/// Refuses a file of secrets that every user of this machine may read or change.
+#[cfg(unix)]
+pub(crate) fn require_private(option: &str, path: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    // A file that isn't there is for its reader to complain about.
+    let Ok(file) = std::fs::metadata(path) else { return Ok(()) };
+    let mode = file.permissions().mode() & 0o777;
+    if mode & 0o007 != 0 {
+        bail!(
+            "{option} {}: its mode is {mode:o}, so everybody here may use it; run `chmod 600` on it",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+pub(crate) fn require_private(_: &str, _: &Path) -> anyhow::Result<()> {
+    Ok(())
+}

@@ -122,7 +122,7 @@ pub(crate) async fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Re
     }
     let store = file.store().open().await?;
     match arguments.action {
-        Action::Add(add) => register(&*store, &add, out).await,
+        Action::Add(add) => register(&file, &*store, &add, out).await,
         Action::List => list(&*store, out).await,
         Action::Show { client_id } => show(&*store, &client_id, out).await,
         Action::Disable { client_id } => disable(&*store, &client_id, out).await,
@@ -130,9 +130,16 @@ pub(crate) async fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Re
     }
 }
 
-async fn register(store: &dyn AuthorizationStore, add: &Add, out: &mut dyn Write) -> anyhow::Result<Status> {
+async fn register(
+    file: &ServerFile,
+    store: &dyn AuthorizationStore,
+    add: &Add,
+    out: &mut dyn Write,
+) -> anyhow::Result<Status> {
     let mut members = add.members()?;
-    let secret = match members.get("token_endpoint_auth_method").and_then(Value::as_str) {
+    // What the registration means without the member is the parser's word: RFC 7591 section 2.
+    let method = members.get("token_endpoint_auth_method").map_or(Some("client_secret_basic"), Value::as_str);
+    let secret = match method {
         Some("client_secret_basic") if !members.contains_key("client_secret_sha256") => {
             let secret = random_token()?;
             let digest = AwsLc.sha256(&[secret.as_bytes()]);
@@ -142,6 +149,7 @@ async fn register(store: &dyn AuthorizationStore, add: &Add, out: &mut dyn Write
         _ => None,
     };
     let client = client_registry::parse(&members).with_context(|| format!("client {:?}", add.client_id))?;
+    file.try_client(&members).await.with_context(|| format!("client {:?}", add.client_id))?;
     let now = SystemClock.now();
     members.remove("client_secret_sha256");
     let record = ClientRecord {
@@ -152,10 +160,12 @@ async fn register(store: &dyn AuthorizationStore, add: &Add, out: &mut dyn Write
         created_at: now,
         updated_at: now,
     };
-    store
-        .insert_client(&record)
-        .await
-        .with_context(|| format!("client {:?} was not added", client.client_id))?;
+    store.insert_client(&record).await.with_context(|| {
+        format!(
+            "client {:?} was not added; choose another identifier, `bindery client list` names those in use",
+            client.client_id
+        )
+    })?;
     writeln!(out, "{:#}", shown(&record))?;
     if let Some(secret) = secret {
         // Not part of the document above: this is the only time that it is seen.

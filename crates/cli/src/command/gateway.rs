@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     /// The configuration file
     #[arg(long, value_name = "TOML", env = "BINDERY_GATEWAY_CONFIG")]
     config: PathBuf,
-    /// Check the configuration, and stop
+    /// Check the configuration and the certificates, and stop
     #[arg(long)]
     check: bool,
 }
@@ -44,6 +44,20 @@ struct GatewayFile {
     gateway: GatewayConfiguration,
 }
 
+impl GatewayFile {
+    fn require_private_secrets(&self) -> anyhow::Result<()> {
+        let guard = &self.gateway.guard;
+        for key in &guard.nonce_keys {
+            settings::require_private("nonce_key.file", &key.file)?;
+        }
+        let asked = guard.issuers.iter().filter_map(|issuer| issuer.introspection.as_ref());
+        for secret in asked.filter_map(|introspection| introspection.client_secret_file.as_deref()) {
+            settings::require_private("issuer.introspection.client_secret_file", secret)?;
+        }
+        Ok(())
+    }
+}
+
 const fn default_replay_entries() -> usize {
     2_000_000
 }
@@ -51,13 +65,14 @@ const fn default_replay_entries() -> usize {
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
     super::log_to_stderr("info");
     let file: GatewayFile = settings::read(&arguments.config)?;
+    file.require_private_secrets()?;
     let parts = GatewayParts {
         replay: ReplayMemory::new(file.replay_entries, SystemClock.now(), random_bytes()?),
         clock: Arc::new(SystemClock),
         http_client: http_client(file.issuer_roots_file.as_deref())?,
         observer: None,
     };
-    let gateway = file.gateway.into_gateway(parts)?;
+    let gateway = file.gateway.into_gateway(parts).with_context(|| arguments.config.display().to_string())?;
     for route in gateway.guard().routes() {
         let (path, mode) = (&route.path, route.mode.name());
         if route.mode == Mode::Enforce {
@@ -67,6 +82,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
         }
     }
     if arguments.check {
+        file.listener.tls(Some(ClientCertificates::Asked))?;
         tracing::info!(event = "configuration_checked");
         return Ok(Status::Done);
     }
@@ -86,7 +102,9 @@ fn http_client(roots: Option<&std::path::Path>) -> anyhow::Result<reqwest::Clien
     let mut builder = outbound::http_client_builder();
     if let Some(path) = roots {
         let pem = read_file("issuer_roots_file", path)?;
-        builder = builder.tls_backend_preconfigured(bindery_http::tls::client_config(&pem, None)?);
+        let tls = bindery_http::tls::client_config(&pem, None)
+            .with_context(|| format!("issuer_roots_file {} can't be used", path.display()))?;
+        builder = builder.tls_backend_preconfigured(tls);
     }
     builder.build().context("the client for fetching keys can't be made")
 }

@@ -72,10 +72,30 @@ fn asynchronous(work: impl Future<Output = anyhow::Result<Status>>) -> anyhow::R
     runtime.block_on(work)
 }
 
+/// An error with its causes on one line: what was tried, what stood in the way. Causes that an error above
+/// them has already told are not told again.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    for cause in std::iter::successors(error.source(), |cause| cause.source()) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
 /// Logs go to stderr; `BINDERY_LOG` chooses what, as in `info,bindery_resource_server=debug`.
 pub(crate) fn log_to_stderr(default: &str) {
+    use std::io::IsTerminal as _;
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("BINDERY_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     // A second subscriber in one process is a test's; the first one stays.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        // A file or a collector wants no colours.
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .try_init();
 }

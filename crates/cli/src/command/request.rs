@@ -5,10 +5,10 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use bindery_client::{
-    BoundMiddleware, ClientAuthentication, ClientConfiguration, ClientIdentity, Grant, Secret,
-    SenderConstraint, TokenSource, TrustRoots,
+    BoundMiddleware, ClientAuthentication, ClientConfiguration, ClientIdentity, ConfigurationInvalid, Grant,
+    Secret, SenderConstraint, TokenSource, TrustRoots,
 };
 use bindery_core::jose::algorithm::SignatureAlgorithm;
 use bindery_crypto::{Signer, SigningKey};
@@ -81,15 +81,21 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Result<Status> {
     super::log_to_stderr("warn");
     let configuration = configuration(&arguments)?;
-    let source = TokenSource::new(configuration.clone())?;
+    let source = TokenSource::new(configuration.clone()).map_err(with_remedy)?;
     let (Some(method), Some(url)) = (&arguments.method, &arguments.url) else {
-        writeln!(out, "{}", source.token().await?.expose())?;
+        writeln!(out, "{}", source.token().await.map_err(with_remedy)?.expose())?;
         return Ok(Status::Done);
     };
-    let http = configuration.http_client_builder()?.build().context("the HTTP client can't be made")?;
+    let http = configuration
+        .http_client_builder()
+        .map_err(refused)?
+        .build()
+        .context("the HTTP client can't be made")?;
     let client = reqwest_middleware::ClientBuilder::new(http).with(BoundMiddleware::new(source)).build();
     let method =
         Method::from_bytes(method.as_bytes()).with_context(|| format!("{method:?} is not an HTTP method"))?;
+    // The URL may hold what is not for a screen, so it is not repeated.
+    let url = reqwest::Url::parse(url).context("URL: write it like https://api.example.com/path")?;
     let mut request = client.request(method, url);
     for header in &arguments.headers {
         let (name, value) = parse_header(header)?;
@@ -102,7 +108,10 @@ pub(crate) async fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Re
         };
         request = request.body(body);
     }
-    let response = request.send().await?;
+    let response = request.send().await.map_err(|error| match bindery_client::Error::of(&error) {
+        Some(known) => with_remedy(known.clone()),
+        None => error.into(),
+    })?;
     let status = response.status();
     if arguments.include {
         writeln!(out, "{:?} {status}", response.version())?;
@@ -119,12 +128,24 @@ pub(crate) async fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Re
     Ok(if status.is_client_error() || status.is_server_error() { Status::Refused } else { Status::Done })
 }
 
+/// The error with what to do about it, which the types of the client crate keep apart.
+fn with_remedy(error: bindery_client::Error) -> anyhow::Error {
+    anyhow!("{}; {}", super::chain(&error), error.remedy())
+}
+
+fn refused(reason: ConfigurationInvalid) -> anyhow::Error {
+    anyhow!("{reason}; {}", reason.remedy())
+}
+
 fn configuration(arguments: &Arguments) -> anyhow::Result<ClientConfiguration> {
     let identity = match (&arguments.certificate, &arguments.certificate_key) {
-        (Some(certificate), Some(key)) => Some(ClientIdentity::from_pem(
-            &read_file("--certificate", certificate)?,
-            &read_file("--certificate-key", key)?,
-        )?),
+        (Some(certificate), Some(key)) => {
+            let chain = read_file("--certificate", certificate)?;
+            let identity = ClientIdentity::from_pem(&chain, &read_file("--certificate-key", key)?);
+            Some(identity.map_err(refused).with_context(|| {
+                format!("--certificate {} with --certificate-key {}", certificate.display(), key.display())
+            })?)
+        }
         _ => None,
     };
     let mut builder = ClientConfiguration::builder(&arguments.issuer, &arguments.client_id)
@@ -141,9 +162,10 @@ fn configuration(arguments: &Arguments) -> anyhow::Result<ClientConfiguration> {
         builder = builder.resource(resource);
     }
     if let Some(path) = &arguments.ca {
-        builder = builder.trust_roots(TrustRoots::from_pem(&read_file("--ca", path)?)?);
+        let roots = TrustRoots::from_pem(&read_file("--ca", path)?).map_err(refused);
+        builder = builder.trust_roots(roots.with_context(|| format!("--ca {}", path.display()))?);
     }
-    Ok(builder.build()?)
+    builder.build().map_err(refused)
 }
 
 fn authentication(

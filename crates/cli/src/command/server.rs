@@ -17,6 +17,7 @@ use bindery_store::memory::{MemoryStore, ReplayMemory};
 use bindery_store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
 use clap::Args;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::Status;
 use crate::settings;
@@ -30,7 +31,7 @@ pub(crate) struct Arguments {
     /// The configuration file
     #[arg(long, value_name = "TOML", env = "BINDERY_SERVER_CONFIG")]
     config: PathBuf,
-    /// Check the configuration and the store, and stop
+    /// Check the configuration, the certificates and the store, and stop
     #[arg(long)]
     check: bool,
 }
@@ -107,11 +108,17 @@ enum Durability {
 }
 
 impl ListenerSettings {
+    /// Reads certificate and key.
+    pub(crate) fn tls(&self, asked: Option<ClientCertificates>) -> anyhow::Result<ServerTls> {
+        let asked = asked.unwrap_or_else(|| self.client_certificates.into());
+        ServerTls::from_pem_files(&self.certificate_file, &self.key_file, asked).with_context(|| {
+            format!("certificate_file and key_file of the listener on {} can't be used", self.address)
+        })
+    }
+
     /// Binds the socket.
     pub(crate) fn bind(&self, asked: Option<ClientCertificates>) -> anyhow::Result<Listener> {
-        let asked = asked.unwrap_or_else(|| self.client_certificates.into());
-        let tls = ServerTls::from_pem_files(&self.certificate_file, &self.key_file, asked)?;
-        Ok(Listener::tls(self.address, tls, Limits::default())?)
+        Ok(Listener::tls(self.address, self.tls(asked)?, Limits::default())?)
     }
 }
 
@@ -164,6 +171,20 @@ impl ServerFile {
         &self.store
     }
 
+    /// Asks the server what it would say of one more client: its profile, its trust anchors, a configured
+    /// client of the same name. Nothing is stored.
+    pub(crate) async fn try_client(&self, members: &Map<String, Value>) -> anyhow::Result<()> {
+        let mut configuration = self.server.clone();
+        configuration.client.push(members.clone());
+        let parts = ServerParts::new(
+            StoreSettings::default().open().await?,
+            Arc::new(SystemClock),
+            SealingKey::ephemeral()?,
+        );
+        AuthorizationServer::start(&configuration, parts).await?;
+        Ok(())
+    }
+
     /// The server on this file's store.
     pub(crate) async fn start(
         &self,
@@ -178,8 +199,11 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
     super::log_to_stderr("info");
     let file = ServerFile::read(&arguments.config)?;
     let store = file.store.open().await?;
-    let server = file.start(store).await?;
+    let server = file.start(store).await.with_context(|| arguments.config.display().to_string())?;
     if arguments.check {
+        for listener in [Some(&file.listener), file.mtls_listener.as_ref()].into_iter().flatten() {
+            listener.tls(None)?;
+        }
         tracing::info!(event = "configuration_checked", issuer = server.issuer());
         return Ok(Status::Done);
     }

@@ -104,12 +104,21 @@ fn rejects_headers_that_two_parsers_may_read_differently() {
     let attacks = [
         ("two Authorization headers", format!("{}Authorization: DPoP {token}\r\n", good())),
         ("two Authorization headers of two schemes", format!("{}Authorization: Bearer {token}\r\n", good())),
-        ("two Authorization values in one line", format!("Authorization: DPoP {token}, DPoP {token}\r\nDPoP: {}\r\n", proof())),
+        (
+            "two Authorization values in one line",
+            format!("Authorization: DPoP {token}, DPoP {token}\r\nDPoP: {}\r\n", proof()),
+        ),
         ("two DPoP headers", format!("{}DPoP: {}\r\n", good(), proof())),
-        ("two proofs in one line", format!("Authorization: DPoP {token}\r\nDPoP: {}, {}\r\n", proof(), proof())),
+        (
+            "two proofs in one line",
+            format!("Authorization: DPoP {token}\r\nDPoP: {}, {}\r\n", proof(), proof()),
+        ),
         ("an empty second DPoP header", format!("{}DPoP:\r\n", good())),
         ("200 DPoP headers", format!("{}{many}", good())),
-        ("a folded Authorization header", format!("Authorization: DPoP\r\n {token}\r\nDPoP: {}\r\n", proof())),
+        (
+            "a folded Authorization header",
+            format!("Authorization: DPoP\r\n {token}\r\nDPoP: {}\r\n", proof()),
+        ),
         ("a folded DPoP header", format!("Authorization: DPoP {token}\r\nDPoP:\r\n\t{}\r\n", proof())),
         ("a tab after the scheme", format!("Authorization: DPoP\t{token}\r\nDPoP: {}\r\n", proof())),
         ("two spaces after the scheme", format!("Authorization: DPoP  {token} x\r\nDPoP: {}\r\n", proof())),
@@ -119,7 +128,10 @@ fn rejects_headers_that_two_parsers_may_read_differently() {
         ("a bare carriage return", format!("Authorization: DPoP {token}\rX: y\r\nDPoP: {}\r\n", proof())),
         ("a space before the colon", format!("Authorization : DPoP {token}\r\nDPoP: {}\r\n", proof())),
         ("a proof of 64 KiB", format!("Authorization: DPoP {token}\r\nDPoP: {}\r\n", "a".repeat(64 * 1024))),
-        ("a token of 48 KiB", format!("Authorization: DPoP {}\r\nDPoP: {}\r\n", "a".repeat(48 * 1024), proof())),
+        (
+            "a token of 48 KiB",
+            format!("Authorization: DPoP {}\r\nDPoP: {}\r\n", "a".repeat(48 * 1024), proof()),
+        ),
         ("4000 headers", format!("{}{endless}", good())),
         ("a proof in a trailer's name", format!("Authorization: DPoP {token}\r\nTrailer: DPoP\r\n")),
         ("a connection that removes the token", format!("{}Connection: authorization\r\n", good())),
@@ -141,7 +153,8 @@ fn rejects_proofs_for_other_hosts_whatever_the_request_says_of_its_own() {
     let line = |target: &str, host: &str, headers: String| {
         format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n")
     };
-    let forwarded = |name: &str| format!("{}{name}: evil.example\r\nX-Forwarded-Proto: https\r\n", evil("/orders"));
+    let forwarded =
+        |name: &str| format!("{}{name}: evil.example\r\nX-Forwarded-Proto: https\r\n", evil("/orders"));
     let attacks = [
         ("another host in Host", line("/orders", "evil.example", evil("/orders"))),
         ("another host in the target", line("https://evil.example/orders", "localhost", evil("/orders"))),
@@ -149,12 +162,28 @@ fn rejects_proofs_for_other_hosts_whatever_the_request_says_of_its_own() {
         ("http in the target", line("http://evil.example/orders", "evil.example", evil("/orders"))),
         ("X-Forwarded-Host", line("/orders", "localhost", forwarded("X-Forwarded-Host"))),
         ("X-Original-Host", line("/orders", "localhost", forwarded("X-Original-Host"))),
-        ("Forwarded", line("/orders", "localhost", format!("{}Forwarded: host=evil.example;proto=https\r\n", evil("/orders")))),
-        ("X-Original-URL", line("/orders", "localhost", format!("{}X-Original-URL: /admin\r\n", evil("/orders")))),
-        ("two Host headers", line("/orders", "localhost", format!("{}Host: evil.example\r\n", evil("/orders")))),
+        (
+            "Forwarded",
+            line(
+                "/orders",
+                "localhost",
+                format!("{}Forwarded: host=evil.example;proto=https\r\n", evil("/orders")),
+            ),
+        ),
+        (
+            "X-Original-URL",
+            line("/orders", "localhost", format!("{}X-Original-URL: /admin\r\n", evil("/orders"))),
+        ),
+        (
+            "two Host headers",
+            line("/orders", "localhost", format!("{}Host: evil.example\r\n", evil("/orders"))),
+        ),
         ("no Host", format!("GET /orders HTTP/1.1\r\nConnection: close\r\n{}\r\n", evil("/orders"))),
         ("HTTP/1.0 without Host", format!("GET /orders HTTP/1.0\r\n{}\r\n", evil("/orders"))),
-        ("user information in the target", line("https://localhost@evil.example/orders", "localhost", evil("/orders"))),
+        (
+            "user information in the target",
+            line("https://localhost@evil.example/orders", "localhost", evil("/orders")),
+        ),
     ];
     for (name, request) in attacks {
         siege.require_refused(name, &request);
@@ -176,7 +205,9 @@ fn rejects_proofs_for_other_hosts_whatever_the_request_says_of_its_own() {
     assert_eq!(seen.header("bindery-subject"), ["client:billing"]);
     assert!(
         seen.headers.iter().all(|(_, value)| {
-            !["6.6.6.6", "evil", "gopher", "root", "/admin", "DELETE"].iter().any(|spoof| value.contains(spoof))
+            !["6.6.6.6", "evil", "gopher", "root", "/admin", "DELETE"]
+                .iter()
+                .any(|spoof| value.contains(spoof))
         }),
         "{seen:?}"
     );
@@ -217,8 +248,9 @@ fn rejects_bodies_whose_length_is_ambiguous() {
     for framing in [both.concat(), both.iter().rev().map(String::as_str).collect()] {
         let before = siege.upstream.count();
         let credentials = siege.credentials("POST", "/orders");
-        let reply =
-            siege.attack(&format!("POST /orders HTTP/1.1\r\nHost: localhost\r\n{credentials}{framing}\r\n{chunked}"));
+        let reply = siege.attack(&format!(
+            "POST /orders HTTP/1.1\r\nHost: localhost\r\n{credentials}{framing}\r\n{chunked}"
+        ));
         assert_eq!(reply.text.matches("HTTP/1.1 ").count(), 1, "{reply:?}");
         assert!(siege.upstream.count() <= before + 1);
         let seen = siege.upstream.last();
@@ -288,7 +320,10 @@ fn rejects_methods_and_upgrades_that_lead_past_the_guard() {
     let close = "Connection: close\r\n";
     let authority = siege.upstream.address.to_string();
     let attacks = [
-        ("a WebSocket without proof", line("GET", "/orders", &format!("{websocket}Authorization: DPoP {}\r\n", siege.token))),
+        (
+            "a WebSocket without proof",
+            line("GET", "/orders", &format!("{websocket}Authorization: DPoP {}\r\n", siege.token)),
+        ),
         ("a WebSocket without anything", line("GET", "/orders", websocket)),
         ("CONNECT", line("CONNECT", &authority, close)),
         ("CONNECT with credentials", line("CONNECT", &authority, &format!("{}{close}", good("CONNECT")))),
@@ -298,7 +333,14 @@ fn rejects_methods_and_upgrades_that_lead_past_the_guard() {
         ("a method in lower case", line("get", "/orders", &format!("{}{close}", good("GET")))),
         ("HEAD with a proof for GET", line("HEAD", "/orders", &format!("{}{close}", good("GET")))),
         ("an unknown method", line("FETCH", "/orders", &format!("{}{close}", good("GET")))),
-        ("HTTP/2 by upgrade", line("GET", "/orders", "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n")),
+        (
+            "HTTP/2 by upgrade",
+            line(
+                "GET",
+                "/orders",
+                "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n",
+            ),
+        ),
         ("HTTP/2 by prior knowledge", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into()),
         ("HTTP/0.9", "GET /orders\r\n\r\n".into()),
         ("noise", "\u{1}\u{2}\u{3}\r\n\r\n".into()),
@@ -317,12 +359,17 @@ fn rejects_methods_and_upgrades_that_lead_past_the_guard() {
 fn rejects_certificates_in_headers_in_every_format_and_spelling() {
     let siege = Siege::lay();
     let [certificate, key] = ["inventory.pem", "inventory.key"].map(|name| siege.stage().path(name));
-    let token = siege.estate.printed_token("inventory", &["--certificate", &certificate, "--certificate-key", &key]);
+    let token =
+        siege.estate.printed_token("inventory", &["--certificate", &certificate, "--certificate-key", &key]);
     let pem = std::fs::read_to_string(&certificate).unwrap();
     let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
     let der = STANDARD.decode(&body).unwrap();
     let escaped: String = pem.bytes().fold(String::new(), |mut text, byte| {
-        let _ = if byte.is_ascii_alphanumeric() { write!(text, "{}", byte as char) } else { write!(text, "%{byte:02X}") };
+        let _ = if byte.is_ascii_alphanumeric() {
+            write!(text, "{}", byte as char)
+        } else {
+            write!(text, "%{byte:02X}")
+        };
         text
     });
     let hash = AwsLc.sha256(&[&der]);
@@ -330,13 +377,8 @@ fn rejects_certificates_in_headers_in_every_format_and_spelling() {
         let _ = write!(text, "{byte:02x}");
         text
     });
-    let values = [
-        format!(":{body}:"),
-        format!("Hash={hex};Cert=\"{escaped}\""),
-        escaped,
-        body,
-        "CN=inventory".into(),
-    ];
+    let values =
+        [format!(":{body}:"), format!("Hash={hex};Cert=\"{escaped}\""), escaped, body, "CN=inventory".into()];
     let mut names: Vec<String> = HEADERS
         .iter()
         .flat_map(|format| [Some(format.certificate_header), format.chain_header, format.verification_header])
@@ -351,14 +393,19 @@ fn rejects_certificates_in_headers_in_every_format_and_spelling() {
     let mut all = String::new();
     for name in names.iter().chain(&twins) {
         for value in &values {
-            let header = format!("{name}: {value}\r\nX-SSL-Client-Verify: 0\r\nSSL-Client-Verify: SUCCESS\r\n");
-            siege.require_refused(name, &get("/orders", &format!("Authorization: Bearer {token}\r\n{header}")));
+            let header =
+                format!("{name}: {value}\r\nX-SSL-Client-Verify: 0\r\nSSL-Client-Verify: SUCCESS\r\n");
+            siege.require_refused(
+                name,
+                &get("/orders", &format!("Authorization: Bearer {token}\r\n{header}")),
+            );
         }
         if all.len() < 40_000 {
             let _ = write!(all, "{name}: {}\r\n", values[0]);
         }
     }
-    siege.require_refused("many at once", &get("/orders", &format!("Authorization: Bearer {token}\r\n{all}")));
+    siege
+        .require_refused("many at once", &get("/orders", &format!("Authorization: Bearer {token}\r\n{all}")));
 
     // With credentials that hold, they are not passed on either.
     let honest = format!("{}{}", siege.credentials("GET", "/orders"), all);
@@ -385,7 +432,8 @@ fn http2_requests_are_judged_by_the_configured_url_and_not_by_their_authority() 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let send = |url: String, htu: &str, extra: &[(&str, &str)]| {
         let proof = siege.proof_for("GET", htu);
-        let mut request = http.get(url).header("authorization", format!("DPoP {}", siege.token)).header("dpop", proof);
+        let mut request =
+            http.get(url).header("authorization", format!("DPoP {}", siege.token)).header("dpop", proof);
         for (name, value) in extra {
             request = request.header(*name, *value);
         }
@@ -405,6 +453,9 @@ fn http2_requests_are_judged_by_the_configured_url_and_not_by_their_authority() 
 
     // What :authority says does not matter when the proof names the configured URL.
     assert_eq!(send(evil, &own, &[]).unwrap(), 200);
-    assert_eq!(siege.upstream.last().header("x-forwarded-host"), [&own["https://".len()..own.len() - "/orders".len()]]);
+    assert_eq!(
+        siege.upstream.last().header("x-forwarded-host"),
+        [&own["https://".len()..own.len() - "/orders".len()]]
+    );
     siege.require_alive();
 }

@@ -145,6 +145,6 @@ fn printed_commands(story: &str) -> Vec<String> {
 fn shell(stage: &Stage, script: &str) -> Finished {
     let mut command = Command::new("sh");
     command.args(["-c", script]);
-    process::clean(&mut command);
+    process::clean(&mut command, process::LOG);
     Process::spawn(command, &[script], &stage.watch).wait()
 }

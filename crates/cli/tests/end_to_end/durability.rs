@@ -53,11 +53,19 @@ impl Endpoint {
         self.nonce = answer.headers()["dpop-nonce"].to_str().unwrap().to_owned();
     }
 
-    async fn post(&self, path: &str, form: &[(&str, &str)], key: Option<&SigningKey>) -> reqwest::Result<(u16, Value)> {
+    async fn post(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+        key: Option<&SigningKey>,
+    ) -> reqwest::Result<(u16, Value)> {
         let url = format!("{}{path}", self.estate.issuer);
         let mut request = self.http.post(&url).form(form);
         if let Some(key) = key {
-            request = request.header("dpop", Proof::of(key, "POST", &url).with_nonce(&self.nonce).sign(&self.estate.stage));
+            request = request.header(
+                "dpop",
+                Proof::of(key, "POST", &url).with_nonce(&self.nonce).sign(&self.estate.stage),
+            );
         }
         if path == "/introspect" {
             let secret = std::fs::read_to_string(self.estate.stage.path("api.secret")).unwrap();
@@ -89,7 +97,8 @@ impl Endpoint {
     }
 
     async fn revoke(&self, token: &str) {
-        let (status, _) = self.post("/revoke", &[("client_id", "shop"), ("token", token)], None).await.unwrap();
+        let (status, _) =
+            self.post("/revoke", &[("client_id", "shop"), ("token", token)], None).await.unwrap();
         assert_eq!(status, 200);
     }
 
@@ -106,7 +115,8 @@ impl Endpoint {
     fn chain(&self, name: &str) -> Chain {
         let key = Arc::new(forgery::key(&self.estate.stage, name));
         let thumbprint = key.thumbprint().to_string();
-        let grant = self.estate.client(&["grant", "shop", "--subject", name, "--key-thumbprint", &thumbprint]);
+        let grant =
+            self.estate.client(&["grant", "shop", "--subject", name, "--key-thumbprint", &thumbprint]);
         let token = grant.require(0).value("refresh_token");
         self.estate.stage.secret("a refresh token", &token);
         Chain { key, tokens: vec![token] }
@@ -158,11 +168,23 @@ fn no_answered_request_is_forgotten_when_the_server_is_killed() {
         (live, revoked, ended)
     });
     let keys_before = runtime.block_on(jwks(&endpoint));
-    endpoint.estate.client(&["add", "late", "--auth", "client_secret_basic", "--grant-type", "client_credentials",
-        "--audience", "https://api.shop.example"]).require(0);
+    endpoint
+        .estate
+        .client(&[
+            "add",
+            "late",
+            "--auth",
+            "client_secret_basic",
+            "--grant-type",
+            "client_credentials",
+            "--audience",
+            "https://api.shop.example",
+        ])
+        .require(0);
     endpoint.estate.client(&["disable", "late"]).require(0);
 
-    let mut chains: Vec<Chain> = (0..WORKERS).map(|index| endpoint.chain(&format!("person {index}"))).collect();
+    let mut chains: Vec<Chain> =
+        (0..WORKERS).map(|index| endpoint.chain(&format!("person {index}"))).collect();
     let (sender, answers) = channel();
     let mut workers = Vec::new();
     for (index, chain) in chains.iter().enumerate() {
@@ -190,7 +212,11 @@ fn no_answered_request_is_forgotten_when_the_server_is_killed() {
     runtime.block_on(async {
         assert!(endpoint.is_active(&live).await, "a token of before still verifies");
         assert!(!endpoint.is_active(&revoked).await, "revoked stays revoked");
-        assert_eq!(endpoint.refresh(&ended.tokens[0], &ended.key).await.unwrap().0, 400, "an ended grant stays so");
+        assert_eq!(
+            endpoint.refresh(&ended.tokens[0], &ended.key).await.unwrap().0,
+            400,
+            "an ended grant stays so"
+        );
         for assertion in &assertions {
             let (status, body) = endpoint.by_assertion(assertion, &key).await.unwrap();
             assert_eq!((status, body["error"].as_str()), (401, Some("invalid_client")), "a spent assertion");

@@ -78,7 +78,14 @@ fn a_public_client_lives_on_the_refresh_token_of_a_grant() {
     let thumbprint = key.thumbprint().to_string();
     let scope = "orders.read";
     let granted = world.estate.client(&[
-        "grant", "shop", "--subject", "alice", "--scope", scope, "--key-thumbprint", &thumbprint,
+        "grant",
+        "shop",
+        "--subject",
+        "alice",
+        "--scope",
+        scope,
+        "--key-thumbprint",
+        &thumbprint,
     ]);
     let refresh_token = granted.require(0).value("refresh_token");
     world.estate.stage.secret("a refresh token", &refresh_token);
@@ -152,11 +159,12 @@ fn routes_that_observe_or_warn_let_everything_through_and_only_a_warning_shows_i
     assert_eq!(world.upstream.count(), 2);
 
     // Who proves itself is known on every route.
-    let key = world.file("billing.key");
+    let [certificate, key] = ["inventory.pem", "inventory.key"].map(|name| world.file(name));
+    let credentials = ["--certificate", &certificate, "--certificate-key", &key, "--include"];
     for (path, mode) in [("/watched", "observe"), ("/warned", "warn")] {
-        let finished = world.get("billing", path, &["--assertion-key", &key, "--include"]).require(0);
+        let finished = world.get("inventory", path, &credentials).require(0);
         assert!(!finished.stdout.contains("bindery-would-refuse"), "{finished:?}");
-        assert_eq!(world.told("bindery-client-id"), ["billing"]);
+        assert_eq!(world.told("bindery-client-id"), ["inventory"]);
         assert_eq!(world.told("bindery-mode"), [mode]);
     }
 }

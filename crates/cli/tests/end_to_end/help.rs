@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::support::process;
 
 fn help(arguments: &[&str]) -> String {
-    let mut command: Command = process::command(&[arguments, &["--help"]].concat());
+    let mut command: Command = process::command(&[arguments, &["--help"]].concat(), process::LOG);
     let output = command.env("COLUMNS", "100").output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
@@ -53,7 +53,7 @@ fn every_command_has_its_snapshot() {
 #[test]
 fn wrong_usage_exits_with_2_and_no_usage_of_stdout() {
     for arguments in [&["demo", "--nonsense"][..], &["nonsense"], &[], &["request", "GET"], &["client"]] {
-        let output = process::command(arguments).output().unwrap();
+        let output = process::command(arguments, process::LOG).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
         assert!(output.stdout.is_empty(), "{arguments:?}: {output:?}");
         assert!(!output.stderr.is_empty(), "{arguments:?}");

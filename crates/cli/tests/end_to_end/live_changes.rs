@@ -12,9 +12,20 @@ const AUDIENCE: &str = "https://api.shop.example";
 /// Registers a client with a secret and returns the file that holds it.
 fn add(estate: &Estate, client_id: &str) -> String {
     let added = estate.client(&[
-        "add", client_id, "--auth", "client_secret_basic", "--grant-type", "client_credentials",
-        "--grant-type", "refresh_token", "--scope", "orders.read", "--audience", AUDIENCE,
-        "--sender-constraint", "dpop",
+        "add",
+        client_id,
+        "--auth",
+        "client_secret_basic",
+        "--grant-type",
+        "client_credentials",
+        "--grant-type",
+        "refresh_token",
+        "--scope",
+        "orders.read",
+        "--audience",
+        AUDIENCE,
+        "--sender-constraint",
+        "dpop",
     ]);
     let secret = added.require(0).value("client_secret");
     estate.stage.secret("a drawn secret", &secret);
@@ -49,7 +60,10 @@ fn a_client_is_usable_as_soon_as_it_is_added_and_unusable_as_soon_as_it_is_disab
     }
     assert!(!introspect(&estate, &token), "what it holds stops working");
     let list = estate.client(&["list"]).require(0);
-    assert!(list.stdout.lines().any(|line| line.starts_with("late ") && line.ends_with("disabled")), "{list:?}");
+    assert!(
+        list.stdout.lines().any(|line| line.starts_with("late ") && line.ends_with("disabled")),
+        "{list:?}"
+    );
 }
 
 /// Whether the server calls the token active.
@@ -58,9 +72,8 @@ fn introspect(estate: &Estate, token: &str) -> bool {
     let secret = std::fs::read_to_string(estate.stage.path("api.secret")).unwrap();
     let request = http.post(format!("{}/introspect", estate.issuer)).basic_auth("api", Some(secret));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let answer: serde_json::Value = runtime.block_on(async {
-        request.form(&[("token", token)]).send().await.unwrap().json().await.unwrap()
-    });
+    let answer: serde_json::Value = runtime
+        .block_on(async { request.form(&[("token", token)]).send().await.unwrap().json().await.unwrap() });
     answer["active"].as_bool().unwrap()
 }
 

@@ -56,10 +56,7 @@ impl Authority {
     fn sign(&self, parameters: CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
         let certificate = parameters.signed_by(&key, &self.0).unwrap();
-        Identity {
-            certificate: certificate.pem(),
-            key: key.serialize_pem(),
-        }
+        Identity { certificate: certificate.pem(), key: key.serialize_pem() }
     }
 }
 

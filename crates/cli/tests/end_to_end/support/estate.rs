@@ -50,7 +50,10 @@ pub(crate) struct Estate {
 
 impl Estate {
     pub(crate) fn start() -> Self {
-        let stage = Stage::new();
+        Self::start_on(Stage::new())
+    }
+
+    pub(crate) fn start_on(stage: Stage) -> Self {
         let (billing_key, _) = forgery::key_file(&stage, "billing.key");
         let inventory = stage.authority.client("inventory");
         stage.secret("the inventory client's private key", &inventory.key);

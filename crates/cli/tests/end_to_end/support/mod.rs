@@ -29,12 +29,18 @@ pub(crate) struct Stage {
     pub(crate) directory: tempfile::TempDir,
     pub(crate) authority: Authority,
     pub(crate) watch: Arc<Watch>,
+    log: &'static str,
 }
 
 impl Stage {
     pub(crate) fn new() -> Self {
+        Self::logging(process::LOG)
+    }
+
+    /// A stage whose processes log this much.
+    pub(crate) fn logging(log: &'static str) -> Self {
         let directory = tempfile::Builder::new().prefix("bindery-test-").tempdir().unwrap();
-        let stage = Self { directory, authority: Authority::new(), watch: Arc::default() };
+        let stage = Self { directory, authority: Authority::new(), watch: Arc::default(), log };
         stage.write("ca.pem", &stage.authority.root_pem());
         let server = stage.authority.server();
         stage.write("server.pem", &server.certificate);
@@ -63,7 +69,7 @@ impl Stage {
 
     /// Starts the binary.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Process {
-        Process::spawn(process::command(arguments), arguments, &self.watch)
+        Process::spawn(process::command(arguments, self.log), arguments, &self.watch)
     }
 
     /// Runs the binary to its end.

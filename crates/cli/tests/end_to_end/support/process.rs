@@ -111,16 +111,16 @@ pub(crate) struct Process {
 }
 
 /// The binary under test with these arguments, and nothing of this test's environment but the path.
-pub(crate) fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[&str], log: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bindery"));
     command.args(arguments);
-    clean(&mut command);
+    clean(&mut command, log);
     command
 }
 
 /// Leaves the path alone and sets the log.
-pub(crate) fn clean(command: &mut Command) {
-    command.env_clear().env("BINDERY_LOG", LOG);
+pub(crate) fn clean(command: &mut Command, log: &str) {
+    command.env_clear().env("BINDERY_LOG", log);
     if let Some(path) = std::env::var_os("PATH") {
         command.env("PATH", path);
     }
@@ -140,9 +140,8 @@ impl Process {
     pub(crate) fn listening(&self, count: usize) -> Vec<SocketAddr> {
         self.stderr.wait_for("listening address", |log| {
             let lines = log.lines().filter(|line| line.contains("event=\"listening\""));
-            let addresses = lines.filter_map(|line| {
-                line.split("address=").nth(1)?.split_whitespace().next()?.parse().ok()
-            });
+            let addresses = lines
+                .filter_map(|line| line.split("address=").nth(1)?.split_whitespace().next()?.parse().ok());
             let addresses: Vec<SocketAddr> = addresses.collect();
             (addresses.len() >= count).then_some(addresses)
         })
@@ -175,11 +174,7 @@ impl Process {
         self.stdout.wait_for_end();
         self.stderr.wait_for_end();
         let code = self.child.wait().unwrap().code();
-        Finished {
-            code,
-            stdout: self.stdout.read(str::to_owned),
-            stderr: self.stderr.read(str::to_owned),
-        }
+        Finished { code, stdout: self.stdout.read(str::to_owned), stderr: self.stderr.read(str::to_owned) }
     }
 }
 

@@ -32,7 +32,8 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     pub(crate) fn start() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -43,11 +44,8 @@ impl Upstream {
                 let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
                 let headers: Vec<(String, String)> =
                     request.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
-                let seen = Seen {
-                    method: request.method().to_string(),
-                    target: request.uri().to_string(),
-                    headers,
-                };
+                let seen =
+                    Seen { method: request.method().to_string(), target: request.uri().to_string(), headers };
                 let shown: Map<String, Value> =
                     seen.headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
                 let answer = json!({"method": seen.method, "target": seen.target, "headers": shown});

@@ -8,6 +8,18 @@ use super::process::Stream;
 /// The shortest part of a secret that is looked for: shorter ones occur by chance.
 const SHORTEST: usize = 16;
 
+const fn is_token(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.')
+}
+
+/// A JWS: three parts, the first of which is a JSON object.
+pub(crate) fn is_signed_token(word: &str) -> bool {
+    let mut parts = word.split('.');
+    parts.next().is_some_and(|header| header.starts_with("eyJ") && header.len() > 20)
+        && parts.next().is_some_and(|claims| claims.starts_with("eyJ"))
+        && parts.next().is_some()
+}
+
 #[derive(Default)]
 pub(crate) struct Watch {
     secrets: Mutex<Vec<(String, String)>>,
@@ -39,6 +51,11 @@ impl Watch {
                         let line = log[..at].lines().count();
                         leaks.push(format!("{what} is in the log of `{process}`, line {line}"));
                     }
+                }
+                // What a process made by itself has no name here, but a form.
+                let key = ["KEY-----\nM", "KEY-----\\nM"].iter().any(|form| log.contains(form));
+                if key || log.split(|end: char| !is_token(end)).any(is_signed_token) {
+                    leaks.push(format!("a token or key of its own is in the log of `{process}`"));
                 }
             });
         }
