@@ -1,6 +1,6 @@
 //! Heap allocations of the hot path, counted by divan's profiler. `cargo bench --bench allocations`.
 
-use bindery_benches::{Population, TARGET, guard};
+use bindery_benches::{Population, TARGET, busy_memory, guard};
 use bindery_core::dpop::proof::{ProofContext, ProofPolicy, verify_proof};
 use bindery_core::dpop::target::{PublicBase, TargetUri};
 use bindery_core::mtls::certificate::{CertificateAbsence, PresentedCertificate};
@@ -39,7 +39,7 @@ fn proof_verification(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn protected_request(bencher: Bencher<'_, '_>) {
     let population = Population::new();
-    let guard = guard(&population, 10_000_000);
+    let guard = guard(&population, busy_memory(200_000));
     let absent = PresentedCertificate::Absent(CertificateAbsence::NotOffered);
     let decide = |request: &bindery_benches::ProvenRequest| {
         let facts = RequestFacts {
@@ -57,5 +57,7 @@ fn protected_request(bencher: Bencher<'_, '_>) {
         decide(&request);
     }
     let requests = std::cell::RefCell::new(population.requests(100_000));
-    bencher.with_inputs(|| requests.borrow_mut().pop()).bench_local_values(|request| request.is_some_and(|request| decide(&request)));
+    bencher
+        .with_inputs(|| requests.borrow_mut().pop())
+        .bench_local_values(|request| request.is_some_and(|request| decide(&request)));
 }

@@ -17,12 +17,20 @@ const WINDOW: i64 = 120;
 fn main() {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "\nReplay memory (one thread; live entries held steady while the clock moves)");
-    let _ = writeln!(out, "{:<26} {:>12} {:>14} {:>16} {:>12}", "", "live", "bytes/entry", "M inserts/s", "slowest ms");
+    let _ = writeln!(
+        out,
+        "{:<26} {:>12} {:>14} {:>16} {:>12}",
+        "", "live", "bytes/entry", "M inserts/s", "slowest ms"
+    );
     for live in [1_000_000, 10_000_000] {
         let (bytes, rate, slowest) = ours(live);
         let _ = writeln!(out, "{:<26} {live:>12} {bytes:>14.1} {rate:>16.2} {slowest:>12.2}", "ReplayMemory");
         let (rate, slowest) = strings(live);
-        let _ = writeln!(out, "{:<26} {live:>12} {:>14} {rate:>16.2} {slowest:>12.2}", "Mutex<HashSet<String>>", "-");
+        let _ = writeln!(
+            out,
+            "{:<26} {live:>12} {:>14} {rate:>16.2} {slowest:>12.2}",
+            "Mutex<HashSet<String>>", "-"
+        );
     }
 }
 

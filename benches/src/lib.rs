@@ -5,4 +5,4 @@ mod measure;
 mod population;
 
 pub use measure::{Case, interleaved, print_table};
-pub use population::{Population, ProvenRequest, SignatureSkipped, TARGET, guard};
+pub use population::{Population, ProvenRequest, SignatureSkipped, TARGET, busy_memory, guard};

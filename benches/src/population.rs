@@ -2,6 +2,7 @@
 //! trusts that issuer. Proofs are made ahead of the measurement.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bindery_core::crypto::{Cryptography, MacKey, Sha256Digest, SignatureInvalid};
 use bindery_core::dpop::proof_builder::{ProofClaims, unsigned_proof};
@@ -9,6 +10,7 @@ use bindery_core::encoding::base64url;
 use bindery_core::jose::algorithm::SignatureAlgorithm;
 use bindery_core::jose::jwk::PublicKey;
 use bindery_core::jose::jws::{attach_signature, signing_input};
+use bindery_core::replay::{ReplayEntry, ReplayKind};
 use bindery_core::time::UnixTime;
 use bindery_crypto::{AwsLc, Signer as _, SigningKey};
 use bindery_http::{EdgePolicy, ManualClock};
@@ -105,9 +107,26 @@ fn access_token(issuer: &SigningKey, index: usize, key: &SigningKey) -> String {
     attach_signature(input, &signature)
 }
 
+/// A replay memory with `live` entries in it, as after a while of traffic; no proof is older than it.
+#[must_use]
+pub fn busy_memory(live: usize) -> ReplayMemory {
+    let memory = ReplayMemory::new(live * 2, UnixTime::from_seconds(0), [7; 16]);
+    for index in 0..live {
+        let entry = ReplayEntry {
+            kind: ReplayKind::DpopProof,
+            owner: &[1; 32],
+            target: (TARGET, ""),
+            identifier: &index.to_string(),
+            expires_at: NOW.plus(Duration::from_secs(index as u64 % 60)),
+        };
+        let _ = memory.insert_if_absent(&entry, NOW);
+    }
+    memory
+}
+
 /// A guard that trusts the population's issuer, with everything on that is on by default.
 #[must_use]
-pub fn guard(population: &Population, replay_bound: usize) -> Guard {
+pub fn guard(population: &Population, replay: ReplayMemory) -> Guard {
     let directory = std::env::temp_dir();
     let jwks = directory.join(format!("bindery-bench-jwks-{}.json", std::process::id()));
     let configuration = format!(
@@ -129,8 +148,7 @@ pub fn guard(population: &Population, replay_bound: usize) -> Guard {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let http_client = bindery_resource_server::outbound::http_client_builder().build().ok()?;
         let parts = GuardParts {
-            // The memory began long before, so that no proof needs a nonce.
-            replay: ReplayMemory::new(replay_bound, UnixTime::from_seconds(0), [7; 16]),
+            replay,
             clock: Arc::new(ManualClock::new(NOW)),
             edge: EdgePolicy::direct(),
             http_client,

@@ -16,7 +16,7 @@ use crate::jose::jwk::Jwk;
 use crate::jose::jws::{CompactJws, JoseHeader, JwsMalformed};
 use crate::rejection::{Claimed, Rejection};
 use crate::time::UnixTime;
-use crate::token::confirmation::Confirmation;
+use crate::token::confirmation::{Confirmation, ConfirmationInvalid};
 
 /// The longest access token that is parsed, in bytes.
 pub const MAXIMUM_TOKEN: usize = 16 * 1024;
@@ -133,6 +133,12 @@ impl VerifiedAccessToken {
         }
         if claims.get("iss").is_some_and(|claimed| claimed.as_str() != Some(&issuer.issuer)) {
             return Err(Rejection::TokenClaim("iss"));
+        }
+        // RFC 9449 section 6.2: a token that is said to be DPoP-bound has a `cnf`; one that lost it on the way
+        // must not become bearer.
+        let is_dpop = |kind: &Value| kind.as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("DPoP"));
+        if claims.get("token_type").is_some_and(is_dpop) && !claims.contains_key("cnf") {
+            return Err(Rejection::ConfirmationUnenforceable(ConfirmationInvalid::NothingEnforceable));
         }
         Self::from_claims(claims, digest, issuer, now, Source::Introspection)
     }
@@ -289,7 +295,7 @@ pub(crate) fn verify_signature<'k>(
 /// RFC 9068 section 2.2: `sub`, `client_id`, `jti` and `iat` must be there.
 pub(crate) fn require_claims(claims: &Map<String, Value>) -> Result<(), Rejection> {
     for name in ["sub", "client_id", "jti"] {
-        text(claims, name)?.ok_or(Rejection::TokenClaim(name))?;
+        text(claims, name)?.filter(|value| !value.is_empty()).ok_or(Rejection::TokenClaim(name))?;
     }
     date(claims, "iat")?.ok_or(Rejection::TokenClaim("iat")).map(|_| ())
 }

@@ -183,3 +183,22 @@ proptest! {
         prop_assert_eq!(verified(&header(), &claims, &["k"]).is_ok(), inside);
     }
 }
+
+#[test]
+fn rejects_an_introspected_dpop_token_that_lost_its_confirmation() {
+    let issuer = TrustedIssuer {
+        issuer: "https://as.example".into(),
+        audiences: vec!["https://api.example".into()],
+        algorithms: AlgorithmSet::DEFAULT,
+        clock_skew: Duration::from_secs(10),
+    };
+    let answer = |kind: &str| {
+        let answer = serde_json::json!({"active": true, "aud": "https://api.example", "exp": NOW.as_seconds() + 60, "token_type": kind});
+        VerifiedAccessToken::from_introspection(answer.to_string().as_bytes(), [0; 32], &issuer, NOW)
+            .map(|_| ())
+    };
+    let lost = Err(Rejection::ConfirmationUnenforceable(ConfirmationInvalid::NothingEnforceable));
+    assert_eq!(answer("DPoP"), lost);
+    assert_eq!(answer("dpop"), lost);
+    assert_eq!(answer("Bearer"), Ok(()));
+}
