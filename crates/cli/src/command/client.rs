@@ -101,10 +101,16 @@ struct Grant {
     #[arg(long, default_value = "")]
     scope: String,
     /// Thumbprint of the DPoP key that the refresh token is bound to from birth (RFC 7638, SHA-256)
-    #[arg(long, value_name = "THUMBPRINT", conflicts_with = "certificate_thumbprint")]
+    // One in 64 begins with a hyphen.
+    #[arg(
+        long,
+        value_name = "THUMBPRINT",
+        allow_hyphen_values = true,
+        conflicts_with = "certificate_thumbprint"
+    )]
     key_thumbprint: Option<String>,
     /// Thumbprint of the certificate that it is bound to (x5t#S256)
-    #[arg(long, value_name = "THUMBPRINT")]
+    #[arg(long, value_name = "THUMBPRINT", allow_hyphen_values = true)]
     certificate_thumbprint: Option<String>,
 }
 

@@ -38,7 +38,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PEM", group = "authentication")]
     assertion_key: Option<PathBuf>,
     /// The key id under which the assertion key is registered
-    #[arg(long, requires = "assertion_key")]
+    // Often a thumbprint, and one in 64 of those begins with a hyphen.
+    #[arg(long, requires = "assertion_key", allow_hyphen_values = true)]
     key_id: Option<String>,
     /// File with the client secret, for client_secret_basic
     #[arg(long, value_name = "FILE", group = "authentication")]
