@@ -57,28 +57,17 @@ impl SealingKey {
         Ok(Self(Zeroizing::new(AwsLc.hmac_sha256(&extracted, &[b"bindery sealing key 1"]))))
     }
 
-    /// Reads the file, or makes it with mode 0600 when there is none.
+    /// Reads the file, or makes it with mode 0600 when there is none. It appears with all its bytes or not at
+    /// all, so a process that dies here leaves nothing that the next one would stumble over.
     ///
     /// # Errors
     /// [`ConfigurationInvalid`] as [`Self::from_file`], or when it can't be made.
     pub fn load_or_generate(path: &Path) -> Result<Self, ConfigurationInvalid> {
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let wrong = |reason: String| {
-            invalid("key_file", path.display(), reason, "let the server's user write the directory once")
-        };
-        match options.open(path) {
-            Ok(mut file) => {
-                let secret = random_bytes::<32>().map_err(|error| wrong(error.to_string()))?;
-                let text = Zeroizing::new(base64url::encode(Zeroizing::new(secret)));
-                file.write_all(text.as_bytes())
-                    .and_then(|()| file.sync_all())
-                    .map_err(|error| wrong(error.to_string()))?;
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(wrong(error.to_string())),
+        if !path.exists() {
+            generate(path).map_err(|error| {
+                let remedy = "let the server's user write the directory once";
+                invalid("key_file", path.display(), error.to_string(), remedy)
+            })?;
         }
         Self::from_file(path)
     }
@@ -86,6 +75,41 @@ impl SealingKey {
     pub(crate) fn sealer(&self) -> Sealer {
         Sealer::new(*self.0)
     }
+}
+
+/// Draws a key into a file of its own, and gives it the name that is waited for. Who finds that name taken
+/// leaves it alone: another process was first.
+fn generate(path: &Path) -> std::io::Result<()> {
+    let secret = random_bytes::<32>().map_err(std::io::Error::other)?;
+    let text = Zeroizing::new(base64url::encode(Zeroizing::new(secret)));
+    let suffix = base64url::encode(random_bytes::<9>().map_err(std::io::Error::other)?);
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{suffix}"));
+    let draft = path.with_file_name(name);
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&draft)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    let named = written.and_then(|()| fs::hard_link(&draft, path));
+    fs::remove_file(&draft)?;
+    match named {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        // What will be sealed with the key outlives a loss of power, so the key's name must too.
+        _ => sync_directory(path),
+    }
+}
+
+#[cfg(unix)]
+fn sync_directory(path: &Path) -> std::io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    fs::File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_directory(_: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -12,10 +12,12 @@
 mod attacker;
 mod demo;
 mod durability;
+mod first_start;
 mod full_path;
 mod help;
 mod live_changes;
 mod logs;
+mod races;
 mod two_gateways;
 mod wrong_input;
 mod wrong_peer;
