@@ -168,7 +168,11 @@ pub async fn judge<R: ReplayStore>(
             }
             Decision::Tolerated { route, rejection } => {
                 let would_refuse = (route.mode == Mode::Warn).then(|| rejection.reason());
-                let passage = Passage { next_nonce: None, would_refuse, mode: route.mode };
+                // RFC 9449 section 8.2: a client that nobody refuses learns a nonce in no other way, and
+                // would seem to be one that `enforce` would break.
+                let wanted = rejection.asks_for_nonce().then(|| guard.fresh_nonce(facts.now).ok()).flatten();
+                let next_nonce = wanted.map(|nonce| nonce.to_string());
+                let passage = Passage { next_nonce, would_refuse, mode: route.mode };
                 (Err(Tolerated { mode: route.mode, rejection }), passage)
             }
             Decision::Refused { route, rejection } => {

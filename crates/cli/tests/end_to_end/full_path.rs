@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::support::estate::{Estate, Gateway};
+use crate::support::estate::{Estate, Gateway, require_status};
 use crate::support::forgery;
 use crate::support::process::Finished;
 use crate::support::upstream::Upstream;
@@ -166,5 +166,26 @@ fn routes_that_observe_or_warn_let_everything_through_and_only_a_warning_shows_i
         assert!(!finished.stdout.contains("bindery-would-refuse"), "{finished:?}");
         assert_eq!(world.told("bindery-client-id"), ["inventory"]);
         assert_eq!(world.told("bindery-mode"), [mode]);
+    }
+}
+
+#[test]
+fn a_route_that_only_watches_still_tells_the_nonce_that_it_misses() {
+    let world = World::new();
+    let stage = &world.estate.stage;
+    let key = forgery::key(stage, "the client's DPoP key");
+    let token = world.estate.token(&key);
+    for path in ["/watched", "/warned"] {
+        // The gateway has just started, so it would ask for a nonce.
+        let proof = world.gateway.proof(&key, path, &token).sign(stage);
+        let reply = require_status(world.gateway.get(stage, path, &token, &proof), 200);
+        assert!(world.told("bindery-client-id").is_empty(), "not proven yet");
+        assert_eq!(reply.header("bindery-would-refuse").is_some(), path == "/warned");
+        let nonce = reply.header("dpop-nonce").unwrap_or_else(|| panic!("{path}: no nonce: {reply:?}"));
+
+        let proof = world.gateway.proof(&key, path, &token).with_nonce(nonce).sign(stage);
+        let reply = require_status(world.gateway.get(stage, path, &token, &proof), 200);
+        assert_eq!(reply.header("bindery-would-refuse"), None, "{path}: {reply:?}");
+        assert_eq!(world.told("bindery-client-id"), ["billing"]);
     }
 }
