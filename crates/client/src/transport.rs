@@ -164,3 +164,36 @@ fn tls_configuration(
     configuration.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(configuration)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a server that speaks TLS 1.2 alone takes this client's first message.
+    fn is_understood_by_tls12(versions: TlsVersions) -> bool {
+        let issued = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+        let key = PrivateKeyDer::try_from(issued.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let server = rustls::ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS12])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![issued.cert.der().clone()], key)
+            .unwrap();
+        let roots = TrustRoots::Only(vec![issued.cert.der().clone()]);
+        let client = tls_configuration(&roots, None, versions).unwrap();
+        let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
+        let mut client = rustls::ClientConnection::new(Arc::new(client), name).unwrap();
+        let mut server = rustls::ServerConnection::new(Arc::new(server)).unwrap();
+        let mut hello = Vec::new();
+        client.write_tls(&mut hello).unwrap();
+        server.read_tls(&mut hello.as_slice()).unwrap();
+        server.process_new_packets().is_ok()
+    }
+
+    #[test]
+    fn tls_1_3_alone_speaks_to_no_older_server() {
+        assert!(is_understood_by_tls12(TlsVersions::Usual));
+        assert!(!is_understood_by_tls12(TlsVersions::OnlyTls13));
+    }
+}

@@ -145,3 +145,22 @@ fn errors_name_the_file_the_rule_and_the_remedy() {
 fn a_client_without_roots_is_refused() {
     assert!(matches!(client_config(b"", None), Err(TlsInvalid::NoCertificate(_))));
 }
+
+#[tokio::test]
+async fn rejects_clients_that_speak_no_tls_1_2() {
+    let server = start(ClientCertificates::Asked, Limits::default(), says_its_peer());
+    // A ClientHello of TLS 1.1: its version, 32 random octets, no session, one suite, no compression, and the
+    // extensions that rustls looks at before the version.
+    let mut hello = vec![0x03, 0x02];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 2, 0xc0, 0x13, 1, 0]);
+    hello.extend([0, 22, 0, 13, 0, 4, 0, 2, 4, 3, 0, 10, 0, 4, 0, 2, 0, 23, 0, 11, 0, 2, 1, 0]);
+    let length = u8::try_from(hello.len()).unwrap();
+    let mut record = vec![0x16, 0x03, 0x01, 0, length + 4, 1, 0, 0, length];
+    record.extend(hello);
+    let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(&record).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    assert_eq!((answer.first(), answer.last()), (Some(&0x15), Some(&70)), "the alert `protocol_version`");
+}

@@ -100,3 +100,15 @@ async fn an_outage_of_the_key_set_refuses_at_first_and_uses_what_was_known_later
     world.advance(300);
     request(&world, &own).await.ok();
 }
+
+#[tokio::test]
+async fn a_served_certificate_beside_another_key_authenticates_nobody() {
+    let served = Arc::new(Served::default());
+    let world = start(&served).await;
+    let (own, other) = (certificate("own", Vec::new(), None).0, certificate("other", Vec::new(), None).0);
+    let mut mixed = certificate_jwk(&own);
+    mixed["x5c"] = certificate_jwk(&other)["x5c"].clone();
+    *served.set.lock().unwrap() = Some(json!({ "keys": [mixed] }));
+    request(&world, &own).await.error(401, "invalid_client");
+    request(&world, &other).await.error(401, "invalid_client");
+}

@@ -93,3 +93,17 @@ async fn no_token_proof_assertion_secret_or_certificate_reaches_the_log() {
         }
     }
 }
+
+/// DPOP-11.11-01: only the connection joins proof and client authentication, so the log names both.
+#[tokio::test]
+async fn an_issued_token_is_logged_with_its_client_and_its_key() {
+    let world = world().await;
+    let own = key();
+    let call = Call::token("client_credentials").assertion(world.assertion("jwt-client"));
+    world.send(call.dpop(world.proof(&own))).await.ok();
+    let log = String::from_utf8(LOG.take()).unwrap();
+    let line = log.lines().find(|line| line.contains("token_issued")).unwrap();
+    for fact in ["jwt-client", "private_key_jwt", &own.thumbprint().to_string()] {
+        assert!(line.contains(fact), "{fact} is missing in {line}");
+    }
+}

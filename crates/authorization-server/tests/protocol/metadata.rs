@@ -182,3 +182,16 @@ async fn the_fapi_profile_advertises_only_what_it_lets_in() {
     let call = Call::token("client_credentials").assertion(assertion).dpop(world.proof(&key()));
     world.send(call).await.error(401, "invalid_client");
 }
+
+#[tokio::test]
+async fn a_token_signed_with_any_algorithm_is_known_again() {
+    for algorithm in SignatureAlgorithm::ALL {
+        let mut setup = Setup::new();
+        setup.configuration["signing_algorithms"] = json!([algorithm.name()]);
+        let world = setup.start().await;
+        let call = Call::token("client_credentials").assertion(world.assertion("jwt-client"));
+        let body = world.send(call.dpop(world.proof(&key()))).await.ok();
+        let answer = world.introspect(body["access_token"].as_str().unwrap()).await;
+        assert_eq!(answer["active"], true, "{algorithm}: {answer}");
+    }
+}

@@ -206,3 +206,32 @@ async fn a_certificate_in_a_header_of_an_untrusted_peer_is_nothing() {
         world.send(call("pki-client").header(name, value)).await.error(401, "invalid_client");
     }
 }
+
+#[tokio::test]
+async fn a_certificate_authenticates_wherever_clients_do_and_its_absence_nowhere() {
+    let world = world().await;
+    for path in ["/token", "/introspect", "/revoke"] {
+        let call = || {
+            let call = Call::to(path).with("client_id", "pki-client").with("token", "unknown");
+            call.with("grant_type", "client_credentials")
+        };
+        world.send(call()).await.error(401, "invalid_client");
+        let answer = world.send(call().certificate(&world.pki_certificate)).await;
+        assert_eq!(answer.status.as_u16(), 200, "{path}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn another_certificate_of_the_registered_key_is_not_the_registered_one() {
+    let (registered, key) = certificate("registered", Vec::new(), None);
+    let params = rcgen::CertificateParams::new(vec!["issued.again".into()]).unwrap();
+    let der = params.self_signed(&key).unwrap().der().to_vec();
+    let again = ClientCertificate::new(der, Vec::new(), &bindery_crypto::AwsLc);
+    let mut setup = Setup::new();
+    let clients = setup.configuration["client"].as_array_mut().unwrap();
+    let client = clients.iter_mut().find(|client| client["client_id"] == "self-signed-client").unwrap();
+    client["jwks"] = json!({"keys": [certificate_jwk(&registered)]});
+    let world = setup.start().await;
+    world.send(call("self-signed-client").certificate(&registered)).await.ok();
+    world.send(call("self-signed-client").certificate(&again)).await.error(401, "invalid_client");
+}

@@ -93,3 +93,58 @@ fn an_assertion_without_the_stores_answer_authenticates_nobody() {
     }
     assert!(credentials(None).settle(None).is_ok());
 }
+
+/// Counts signatures and digests; none is good.
+struct Work(core::sync::atomic::AtomicUsize);
+
+impl Cryptography for Work {
+    fn sha256(&self, _: &[&[u8]]) -> crate::crypto::Sha256Digest {
+        self.0.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
+        [0; 32]
+    }
+
+    fn hmac_sha256(&self, _: &crate::crypto::MacKey, _: &[&[u8]]) -> crate::crypto::Sha256Digest {
+        [0; 32]
+    }
+
+    fn verify_signature(
+        &self,
+        _: crate::jose::algorithm::SignatureAlgorithm,
+        _: &crate::jose::jwk::PublicKey,
+        _: &[u8],
+        _: &[u8],
+    ) -> Result<(), crate::crypto::SignatureInvalid> {
+        self.0.fetch_add(1000, core::sync::atomic::Ordering::Relaxed);
+        Err(crate::crypto::SignatureInvalid)
+    }
+}
+
+/// CVE-2026-22746: the time of a refusal does not tell whether there is such a client.
+#[test]
+fn an_unknown_client_costs_the_work_of_wrong_credentials() {
+    let assertion = |claims: &[u8]| {
+        let input =
+            crate::jose::jws::signing_input(br#"{"typ":"client-authentication+jwt","alg":"ES256"}"#, claims);
+        crate::jose::jws::attach_signature(input, &[1; 64])
+    };
+    let assertion = assertion(br#"{"iss":"a","sub":"a"}"#);
+    let body = alloc::format!(
+        "client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion={assertion}"
+    );
+    for (authorization, body, expected) in [(vec!["Basic YTpi"], "", 1), (vec![], body.as_str(), 1000)] {
+        let presented = parse(&authorization, body).unwrap().unwrap();
+        let work = Work(core::sync::atomic::AtomicUsize::new(0));
+        let context = VerificationContext {
+            now: UnixTime::from_seconds(0),
+            cryptography: &work,
+            audience: AudiencePolicy::IssuerOnly("https://id.example"),
+            accepted_since: None,
+            algorithms: AlgorithmSet::default(),
+            certificate: None,
+            chain: ChainVerdict::NotVerified,
+        };
+        let refused = verify(&presented, None, &context).err();
+        assert_eq!(refused, Some(ClientAuthenticationFailure::UnknownClient));
+        assert_eq!(work.0.into_inner(), expected);
+    }
+}

@@ -129,3 +129,18 @@ async fn head_needs_what_get_needs() {
         assert_eq!(answer.status.as_u16(), status, "{method}");
     }
 }
+
+/// DPOP-7.1-10: what is meant for a proxy proves nothing to us.
+#[tokio::test]
+async fn credentials_for_a_proxy_are_no_credentials() {
+    let scene = Scene::new();
+    let client = Client::new(&scene.clock);
+    let token = scene.issuer.token(client.cnf());
+    let request = http::Request::get("/")
+        .extension(peer(None))
+        .header("proxy-authorization", format!("DPoP {token}"))
+        .header("dpop", client.proof("GET", "/", &token));
+    let answer = scene.call(request).await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert!(!answer.headers.contains_key("proxy-authenticate"));
+}
