@@ -1,5 +1,4 @@
-//! Room for the slots of one table, in pieces of one size, so that what a grown table leaves behind is
-//! what the next one takes and the heap doesn't fill with holes.
+//! Room for the slots of one table: four slots to a cache line, all lines in one piece.
 
 /// One entry. `expires` is the last second at which it lives; 0 in a slot that was never used.
 #[derive(Clone, Copy)]
@@ -13,11 +12,8 @@ pub(super) struct Slot {
 #[derive(Clone, Copy)]
 pub(super) struct Bucket(pub(super) [Slot; 4]);
 
-/// Buckets, numbered from 0.
-pub(super) struct Buckets {
-    pieces: Vec<Box<[Bucket]>>,
-    len: usize,
-}
+/// Buckets, numbered from 0, in one piece: a lookup follows one pointer.
+pub(super) struct Buckets(Box<[Bucket]>);
 
 impl Bucket {
     pub(super) const SLOTS: usize = 4;
@@ -25,45 +21,36 @@ impl Bucket {
 }
 
 impl Buckets {
-    pub(super) const fn none() -> Self {
-        Self { pieces: Vec::new(), len: 0 }
+    pub(super) fn none() -> Self {
+        Self(Box::new([]))
     }
 
-    /// At least `len` empty buckets; a large number is rounded up to whole pieces.
+    /// `len` empty buckets.
     pub(super) fn empty(len: usize) -> Self {
-        let piece = |len| vec![Bucket::EMPTY; len].into_boxed_slice();
-        if len < PIECE {
-            return Self { pieces: vec![piece(len)], len };
-        }
-        let pieces: Vec<_> = (0..len.div_ceil(PIECE)).map(|_| piece(PIECE)).collect();
-        let len = pieces.len() * PIECE;
-        Self { pieces, len }
+        Self(vec![Bucket::EMPTY; len].into_boxed_slice())
     }
 
-    pub(super) const fn len(&self) -> usize {
-        self.len
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
-    pub(super) const fn slots(&self) -> usize {
-        self.len * Bucket::SLOTS
+    pub(super) fn slots(&self) -> usize {
+        self.len() * Bucket::SLOTS
     }
 
     pub(super) fn get(&self, bucket: usize) -> &[Slot; 4] {
-        &self.pieces[bucket / PIECE][bucket % PIECE].0
+        &self.0[bucket].0
     }
 
     pub(super) fn get_mut(&mut self, bucket: usize) -> &mut [Slot; 4] {
-        &mut self.pieces[bucket / PIECE][bucket % PIECE].0
+        &mut self.0[bucket].0
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Slot> {
-        self.pieces.iter().flat_map(|piece| piece.iter()).flat_map(|bucket| &bucket.0)
+        self.0.iter().flat_map(|bucket| &bucket.0)
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        self.len * size_of::<Bucket>() + self.pieces.capacity() * size_of::<Box<[Bucket]>>()
+        size_of_val(&*self.0)
     }
 }
-
-/// Buckets in a piece: 8 KiB.
-const PIECE: usize = 128;

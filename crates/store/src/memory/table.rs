@@ -76,7 +76,7 @@ impl Table {
     }
 
     fn place(&mut self, slot: Slot, now: u32) {
-        if self.live > self.buckets.slots() * 17 / 20 {
+        if self.live > self.buckets.slots() * 3 / 4 {
             return self.rebuild(larger(self.buckets.len()), Some(slot), now);
         }
         if let Err(homeless) = settle(&mut self.buckets, slot, now, &mut self.dropped_through, &mut self.walk)
@@ -155,7 +155,8 @@ fn homes(fingerprint: [u32; 3], buckets: usize) -> Option<[usize; 2]> {
     (buckets > 0).then(|| [scale(fingerprint[0]), scale(fingerprint[1])])
 }
 
-/// A quarter more, so that between 68 and 85 in a hundred slots are in use.
+/// A quarter more, so that between 60 and 75 in a hundred slots are in use: few newcomers have to move
+/// somebody, and each move is another cache miss.
 fn larger(buckets: usize) -> usize {
     buckets + buckets / 4 + 1
 }
@@ -172,7 +173,7 @@ impl Walk {
     }
 }
 
-/// At 85 in a hundred the average walk is a step or two; one of this length means bad luck.
+/// At 75 in a hundred most newcomers find room at once; a walk of this length means bad luck.
 const LONGEST_WALK: usize = 256;
 /// Below this many slots a table is never made smaller.
 const SMALL: usize = 64;
