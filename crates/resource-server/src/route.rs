@@ -49,12 +49,15 @@ impl Route {
     fn matches(&self, method: &Method, path: &str) -> bool {
         let prefix = self.path.trim_end_matches('/');
         path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            && (self.methods.is_empty() || self.methods.contains(method) || self.answers_head(method))
+            && (self.methods.is_empty() || self.is_for(method))
     }
 
-    /// Applications answer HEAD by what they do for GET (RFC 9110 section 9.3.2), so it needs no less.
-    fn answers_head(&self, method: &Method) -> bool {
-        *method == Method::HEAD && self.methods.contains(&Method::GET)
+    /// Applications answer HEAD by what they do for GET (RFC 9110 section 9.3.2), so it needs no less; and
+    /// many take `delete` for DELETE, though the letters' case counts (section 9.1).
+    fn is_for(&self, method: &Method) -> bool {
+        let same = |known: &Method, name: &str| known.as_str().eq_ignore_ascii_case(name);
+        let head = same(&Method::HEAD, method.as_str());
+        self.methods.iter().any(|known| same(known, method.as_str()) || (head && *known == Method::GET))
     }
 }
 
@@ -122,5 +125,30 @@ mod tests {
         assert_eq!(mode(Method::GET, "/a/b/c"), Mode::Warn);
         assert_eq!(mode(Method::GET, "/ab"), Mode::Enforce);
         assert_eq!(mode(Method::GET, "/A"), Mode::Enforce);
+    }
+
+    #[test]
+    fn a_method_in_another_case_gets_past_no_route() {
+        let table = RouteTable::new(
+            vec![
+                route("/a", &[], Mode::Observe),
+                route("/a", &[Method::DELETE], Mode::Enforce),
+                route("/b", &[], Mode::Observe),
+                route("/b", &[Method::GET], Mode::Enforce),
+            ],
+            route("/", &[], Mode::Enforce),
+        );
+        for (method, path) in [
+            ("DELETE", "/a"),
+            ("delete", "/a"),
+            ("Delete", "/a"),
+            ("get", "/b"),
+            ("HEAD", "/b"),
+            ("head", "/b"),
+        ] {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            assert_eq!(table.find(&method, path).mode, Mode::Enforce, "{method} {path}");
+        }
+        assert_eq!(table.find(&Method::POST, "/a").mode, Mode::Observe);
     }
 }
