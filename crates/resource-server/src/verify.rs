@@ -31,7 +31,9 @@ pub(crate) async fn verify<R: ReplayStore>(
     };
     let nonce_time = pending.proof().and_then(|proof| proof.nonce_time());
     let outcome = match pending.replay_entry() {
-        Some(entry) => Some(guard.replay.check_and_insert(entry, facts.now).await),
+        // By the time it is now: while keys or an answer were awaited, the proof may have outlived the
+        // memory of its first use, and who asks by the time of arrival would be told that it is new.
+        Some(entry) => Some(guard.replay.check_and_insert(entry, facts.now.max(guard.clock.now())).await),
         None => None,
     };
     Ok((pending.complete(outcome)?, nonce_time))

@@ -1,17 +1,18 @@
 //! A proof passes once, wherever and whenever it is sent again (RFC 9449 section 11.1).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bindery_core::replay::{ReplayEntry, ReplayOutcome};
 use bindery_core::time::UnixTime;
-use bindery_http::Clock as _;
+use bindery_http::{Clock, ManualClock};
+use bindery_resource_server::configuration::GuardParts;
 use bindery_store::ReplayStore;
 use bindery_store::memory::ReplayMemory;
 use http::StatusCode;
 
-use crate::world::{Client, START, memory_since, with_proof};
+use crate::world::{Client, START, configuration, memory_since, with_proof};
 use crate::{Scene, call};
 
 #[tokio::test]
@@ -207,4 +208,46 @@ async fn two_guards_with_one_store_let_one_of_two_copies_pass() {
         reasons.sort_unstable();
         assert_eq!(reasons, ["dpop", "proof_replayed"]);
     }
+}
+
+/// A clock on which every look takes time.
+struct Passing(Arc<ManualClock>, AtomicU64);
+
+impl Clock for Passing {
+    fn now(&self) -> UnixTime {
+        let now = self.0.now();
+        self.0.advance(Duration::from_secs(self.1.load(Ordering::SeqCst)));
+        now
+    }
+}
+
+/// A store that holds nothing any more: whatever could be asked of it has expired.
+struct Purged;
+
+impl ReplayStore for Purged {
+    async fn check_and_insert<'a>(&'a self, entry: ReplayEntry<'a>, now: UnixTime) -> ReplayOutcome {
+        if entry.expires_at < now { ReplayOutcome::Duplicate } else { ReplayOutcome::Inserted }
+    }
+
+    fn accepted_since(&self) -> Option<UnixTime> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_outlives_the_memory_of_its_original_while_it_waits_is_refused() {
+    let scene = Scene::new();
+    let client = Client::new(&scene.clock);
+    let token = scene.issuer.token(client.cnf());
+    let proof = client.proof("GET", "/items", &token);
+    let clock = Arc::new(Passing(Arc::clone(&scene.clock), AtomicU64::new(0)));
+    let parts = crate::parts(&scene.authority, &scene.clock, &scene.notes, Purged);
+    let settings = configuration("", &scene.issuer.table());
+    let guard = settings.into_guard(GuardParts { clock: Arc::clone(&clock) as _, ..parts }).unwrap();
+    // The last second of the window; by the time that the store is asked, it has passed.
+    scene.clock.set(START.plus(Duration::from_secs(60)));
+    assert_eq!(call(&guard, with_proof("/items", &token, &proof)).await.reason(), "dpop");
+    clock.1.store(1, Ordering::SeqCst);
+    let late = call(&guard, with_proof("/items", &token, &proof)).await;
+    assert_eq!((late.status, late.reason()), (StatusCode::UNAUTHORIZED, "proof_replayed"));
 }
