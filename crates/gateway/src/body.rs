@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
+use bindery_http::{EdgePolicy, identity_headers};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
@@ -81,6 +82,8 @@ pub(crate) struct Relayed {
     timer: Option<Pin<Box<Sleep>>>,
     waiting: bool,
     progress: Option<Arc<Progress>>,
+    /// Whose identity headers no client may send, in its trailers either.
+    edge: Option<EdgePolicy>,
 }
 
 impl Relayed {
@@ -89,12 +92,14 @@ impl Relayed {
         maximum: Option<u64>,
         idle: Option<Duration>,
         progress: Arc<Progress>,
+        edge: EdgePolicy,
     ) -> Self {
-        Self { inner, remaining: maximum, idle, timer: None, waiting: false, progress: Some(progress) }
+        let (progress, edge) = (Some(progress), Some(edge));
+        Self { inner, remaining: maximum, idle, timer: None, waiting: false, progress, edge }
     }
 
     pub(crate) fn response(inner: Body, idle: Option<Duration>) -> Self {
-        Self { inner, remaining: None, idle, timer: None, waiting: false, progress: None }
+        Self { inner, remaining: None, idle, timer: None, waiting: false, progress: None, edge: None }
     }
 
     /// Nothing has come; the clock of silence runs.
@@ -124,6 +129,9 @@ impl Relayed {
         }
         if let Some(trailers) = frame.trailers_mut() {
             hop_by_hop::strip_trailers(trailers);
+            if let Some(edge) = &self.edge {
+                identity_headers::strip_all(trailers, edge).report(None);
+            }
         }
         Ok(frame)
     }

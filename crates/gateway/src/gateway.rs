@@ -132,7 +132,8 @@ impl<R: ReplayStore> Gateway<R> {
         };
         let upgrade = parts.extensions.remove::<OnUpgrade>();
         let dressing = self.prepare(&mut parts, &hop, passage);
-        match self.inner.upstream.send(parts, body, hop.websocket).await {
+        let sent = self.inner.upstream.send(parts, body, hop.websocket, self.inner.guard.edge());
+        match sent.await {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 self.switch(response, upgrade.filter(|_| hop.websocket), &dressing)
             }

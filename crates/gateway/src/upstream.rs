@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
+use bindery_http::EdgePolicy;
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
@@ -104,6 +105,7 @@ impl Upstream {
         parts: Parts,
         body: Body,
         websocket: bool,
+        edge: &EdgePolicy,
     ) -> Result<Response<Incoming>, Fault> {
         let Parts { method, uri, mut headers, .. } = parts;
         let length = body.size_hint().exact();
@@ -115,7 +117,8 @@ impl Upstream {
             headers.insert(CONTENT_LENGTH, length.into());
         }
         let progress = Arc::new(Progress::new());
-        let body = Relayed::request(body, self.limits.body, self.limits.idle, Arc::clone(&progress));
+        let Limits { body: maximum, idle, .. } = self.limits;
+        let body = Relayed::request(body, maximum, idle, Arc::clone(&progress), edge.clone());
         let mut request = Request::new(body);
         *request.uri_mut() = self.target(&method, uri)?;
         *request.method_mut() = method;

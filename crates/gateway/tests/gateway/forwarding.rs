@@ -192,10 +192,18 @@ async fn fifty_megabytes_pass_and_an_application_that_does_not_read_holds_the_cl
 
 #[tokio::test]
 async fn trailers_pass_both_ways_without_what_only_headers_may_say() {
-    let scene = Scene::new();
+    let scene = Scene::with("strip_headers = [\"x-estate-user\"]", "");
     let (client, token) = scene.client();
     let mut trailers = HeaderMap::new();
-    for name in ["x-checksum", "bindery-subject", "authorization", "x-forwarded-for", "content-length"] {
+    for name in [
+        "x-checksum",
+        "bindery-subject",
+        "authorization",
+        "x-forwarded-for",
+        "content-length",
+        "x-estate-user",
+        "x_estate_user",
+    ] {
         trailers.insert(name, HeaderValue::from_static("1"));
     }
     let frames =
