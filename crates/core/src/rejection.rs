@@ -61,11 +61,7 @@ impl Claimed {
     /// Keeps at most 160 bytes of `text`.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let mut end = text.len().min(160);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        Self(text[..end].into())
+        Self(text[..text.floor_char_boundary(160)].into())
     }
 }
 

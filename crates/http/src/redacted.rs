@@ -14,7 +14,7 @@ use tracing::{Span, field};
 use crate::peer::Peer;
 
 /// The longest path that is logged, in bytes.
-const MAXIMUM_PATH: usize = 160;
+pub const MAXIMUM_PATH: usize = 160;
 
 /// A span for one request: method, route (or the path without its query, shortened), peer; the status is
 /// recorded by [`record_status`].
@@ -22,15 +22,11 @@ const MAXIMUM_PATH: usize = 160;
 pub fn request_span<B>(request: &Request<B>) -> Span {
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let path = route.unwrap_or_else(|| request.uri().path());
-    let mut end = path.len().min(MAXIMUM_PATH);
-    while !path.is_char_boundary(end) {
-        end -= 1;
-    }
     let peer = request.extensions().get::<Peer>().map(|peer| field::display(peer.address));
     tracing::info_span!(
         "request",
         method = request.method().as_str(),
-        path = &path[..end],
+        path = &path[..path.floor_char_boundary(MAXIMUM_PATH)],
         peer,
         status = field::Empty
     )

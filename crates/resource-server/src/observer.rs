@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bindery_core::rejection::{Blame, Rejection};
 use bindery_core::resource::AuthorizedRequest;
+use bindery_http::redacted::MAXIMUM_PATH;
 
 use crate::route::{Mode, Route};
 
@@ -56,6 +57,8 @@ impl Observer for TracingObserver {
         }
         let (reason, blame) = (rejection.reason(), rejection.blame());
         let mode = mode.name();
+        // The path is the sender's; a log must not grow by what a stranger sends.
+        let path = &path[..path.floor_char_boundary(MAXIMUM_PATH)];
         match blame {
             // The layer that could not check is named by the reason; somebody must look.
             Blame::Unavailable => {

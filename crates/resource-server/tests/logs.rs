@@ -87,6 +87,7 @@ async fn no_token_proof_certificate_or_secret_reaches_a_log() {
         as_bearer("/", &opaque, None),
         as_bearer(&format!("/?access_token={token}"), &token, None),
         with_proof("/", &opaque, &client.proof("GET", "/", &opaque)),
+        as_bearer(&format!("/{}", "a".repeat(5000)), &token, None),
     ];
     let mut statuses = Vec::new();
     for request in requests {
@@ -104,6 +105,8 @@ async fn no_token_proof_certificate_or_secret_reaches_a_log() {
     for event in ["request_admitted", "proof_replayed", "introspection_failed", "removed identity headers"] {
         assert!(text.contains(event), "the log lacks `{event}`");
     }
+    let shortened = "a".repeat(150);
+    assert!(text.contains(&shortened) && !text.contains(&"a".repeat(200)), "a path is logged whole");
     let signature = |jws: &str| jws.rsplit('.').next().unwrap().to_owned();
     let pem = certificate.standard_base64();
     for (what, secret) in [

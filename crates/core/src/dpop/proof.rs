@@ -139,6 +139,7 @@ impl VerifiedProof {
 
     /// What the replay store must remember. Owner is the key, target the `htu` as signed, so that no other
     /// spelling of the request can make the same proof look new; it lives as long as the proof could pass.
+    /// Both texts were text when they were read, so they still are.
     #[must_use]
     pub fn replay_entry(&self) -> ReplayEntry<'_> {
         ReplayEntry {
@@ -233,12 +234,24 @@ pub(crate) fn confirm_method(claims: &ProofClaims<'_>, method: &str) -> Result<(
 /// Step 9: `htu` names the request's public URI.
 pub(crate) fn confirm_target(claims: &ProofClaims<'_>, target: &TargetUri<'_>) -> Result<(), Rejection> {
     target.confirm(&claims.target).map_err(|refused| match refused {
-        TargetRefused::Invalid(reason) => Rejection::ProofTargetInvalid(reason, Claimed::new(&claims.target)),
+        TargetRefused::Invalid(reason) => {
+            Rejection::ProofTargetInvalid(reason, claimed_target(&claims.target, true))
+        }
         TargetRefused::Another => Rejection::ProofTarget {
-            claimed: Claimed::new(&claims.target),
+            claimed: claimed_target(&claims.target, false),
             expected: Claimed::new(&target.first()),
         },
     })
+}
+
+/// What an `htu` says, without what plays no part and may be secret: the query, the fragment, and in a text
+/// that is no comparable URI whatever could be user information.
+fn claimed_target(target: &str, invalid: bool) -> Claimed {
+    let target = without_query(target);
+    match target.rsplit_once('@').filter(|_| invalid) {
+        Some((_, rest)) => Claimed::new(&alloc::format!("[..]@{rest}")),
+        None => Claimed::new(target),
+    }
 }
 
 /// Step 10: a nonce is ours and young enough, and is there when it must be. Where nonces are given, one that

@@ -107,6 +107,23 @@ fn at_no_second_is_a_proof_accepted_by_time_and_forgotten_by_the_store() {
 }
 
 #[test]
+fn the_operator_reads_what_htu_claims_without_query_fragment_and_user_information() {
+    for (target, shown) in [
+        ("https://api.example/other?code=secret", "\"https://api.example/other\""),
+        ("https://api.example/users/@me#secret", "\"https://api.example/users/@me\""),
+        ("http://api.example/r?code=secret", "\"http://api.example/r\""),
+        ("https://user:secret@api.example/r", "\"[..]@api.example/r\""),
+        ("https://user:secret @api.example/r", "\"[..]@api.example/r\""),
+    ] {
+        let mut claims = claims(1000);
+        claims["htu"] = target.into();
+        let rejection = judged(&signed(&header(), &claims), &policy(60, 30), 1000).unwrap_err().to_string();
+        assert!(rejection.contains(shown), "{rejection}");
+        assert!(!rejection.contains("secret"), "{rejection}");
+    }
+}
+
+#[test]
 fn at_no_second_is_a_proof_with_a_nonce_accepted_and_forgotten() {
     for requirement in [NonceRequirement::Optional, NonceRequirement::Required] {
         let policy = ProofPolicy { nonce: requirement, ..policy(60, 30) };
