@@ -34,7 +34,7 @@ pub struct ReplayEntry<'a> {
     pub kind: ReplayKind,
     /// Who made it: the raw key thumbprint, or the client identifier.
     pub owner: &'a [u8],
-    /// What it was made for: the two parts of the target URI (base, path), or empty.
+    /// What it was made for, in up to two parts that are told apart: the `htu` of a proof, or empty.
     pub target: (&'a str, &'a str),
     /// Its `jti`.
     pub identifier: &'a str,

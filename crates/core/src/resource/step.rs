@@ -5,8 +5,9 @@
 //! `start` (presentation and the proof itself) -> `Started` -> the token (cached, by key, or introspected)
 //! -> binding -> `NeedsReplayCheck` -> `VerifiedRequest`.
 //!
-//! The proof is verified before the token is looked at: nobody without a key of his own learns whether a
-//! token is good (AMB-10), and no key is fetched and no introspection endpoint asked for the unproven.
+//! A proof is verified before the token is looked at: under scheme `DPoP` nobody without a key of his own
+//! learns whether a token is good (AMB-10), and nothing is fetched or asked for him. Under `Bearer` only
+//! the token says what must be proven, so keys or an answer are asked for before anything is.
 
 use alloc::sync::Arc;
 
