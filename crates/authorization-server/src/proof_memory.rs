@@ -44,7 +44,8 @@ impl ProofMemory {
     pub(crate) fn accepted_since(&self) -> Option<UnixTime> {
         match self {
             Self::Process(memory) => memory.accepted_since(),
-            Self::Store(_) => None,
+            // The store may itself be one that does not survive a restart.
+            Self::Store(store) => store.claims_since(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bindery_core::jose::algorithm::SignatureAlgorithm;
 use bindery_crypto::SigningKey;
 use bindery_http::Clock as _;
+use bindery_store::memory::{MemoryStore, ReplayMemory};
 use serde_json::json;
 
 use crate::support::{API, Call, ISSUER, MTLS, SECRET, Setup, World, claims, key, merge, sign, world};
@@ -243,6 +244,23 @@ async fn a_replay_memory_in_the_store_is_shared_by_all_servers_on_it() {
     let replay = call(&world, "jwt-client").dpop(proof);
     world.router = second.router();
     world.send(replay).await.error(400, "invalid_dpop_proof").reason("proof_replayed");
+}
+
+#[tokio::test]
+async fn rejects_a_proof_from_before_the_restart_of_a_store_that_forgets() {
+    let mut setup = Setup::new();
+    setup.configuration["dpop"] = json!({"replay": "store"});
+    let configuration = setup.configuration.clone();
+    let mut world = setup.start().await;
+    let proof = world.proof(&key());
+    world.send(call(&world, "jwt-client").dpop(proof.clone())).await.ok();
+    let claims = ReplayMemory::new(100, world.clock.now(), [8; 16]);
+    world.store = Arc::new(MemoryStore::new(claims));
+    let restarted = world.another(configuration).await;
+    world.advance(1);
+    let replay = call(&world, "jwt-client").dpop(proof);
+    world.router = restarted.router();
+    world.send(replay).await.error(400, "use_dpop_nonce").reason("proof_predates_memory");
 }
 
 #[tokio::test]
