@@ -9,7 +9,6 @@ use bindery_core::oauth::client_metadata::ClientMetadata;
 use bindery_core::oauth::introspection::{ActiveToken, IntrospectionResponse};
 use bindery_core::oauth::token_error::TokenError;
 use bindery_core::oauth::token_query::TokenQuery;
-use bindery_core::time::UnixTime;
 use http::StatusCode;
 
 use super::{FormRequest, json, refuse};
@@ -20,19 +19,15 @@ pub(crate) const PATH: &str = "/introspect";
 
 pub(crate) async fn answer(State(server): State<AuthorizationServer>, request: Request) -> Response {
     let server = &*server.0;
-    let now = server.clock.now();
-    match respond(server, request, now).await {
+    match respond(server, request).await {
         Ok(answer) => json(StatusCode::OK, answer.render()),
-        Err(error) => refuse(server, error, now),
+        Err(error) => refuse(server, error),
     }
 }
 
-async fn respond(
-    server: &Server,
-    request: Request,
-    now: UnixTime,
-) -> Result<IntrospectionResponse, TokenError> {
+async fn respond(server: &Server, request: Request) -> Result<IntrospectionResponse, TokenError> {
     let form = FormRequest::receive(server, request).await?;
+    let now = form.arrived_at;
     let presented = form.presented(server)?;
     let query = TokenQuery::parse(form.body())?;
     let authentication = authenticate::client(server, PATH, &presented, &query.client, now).await;

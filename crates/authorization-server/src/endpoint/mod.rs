@@ -1,6 +1,8 @@
 //! The endpoints, one file each, and what they share: reading a form request and rendering an error. No
 //! answer of an endpoint that handles tokens is ever stored by a cache (RFC 6749 section 5.1).
 
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::response::Response;
@@ -24,6 +26,9 @@ pub(crate) mod metadata;
 pub(crate) mod revocation;
 pub(crate) mod token;
 
+/// How long a body may take to arrive, so that a peer that trickles bytes does not hold its place for ever.
+const BODY_DEADLINE: Duration = Duration::from_secs(10);
+
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// A form request whose size and media type hold, and from which whatever a client may not say of itself
@@ -31,6 +36,8 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub(crate) struct FormRequest {
     parts: Parts,
     body: Bytes,
+    /// The time of its last byte: whoever sends slowly is not judged by an earlier clock.
+    pub(crate) arrived_at: UnixTime,
 }
 
 impl FormRequest {
@@ -40,8 +47,8 @@ impl FormRequest {
         identity_headers::strip_untrusted(&mut parts.headers, peer.as_ref(), &server.edge)
             .report(peer.as_ref());
         require_form(&parts.headers)?;
-        let body = to_bytes(body, MAXIMUM_FORM).await.map_err(|_| TokenError::Form(FormInvalid::TooLong))?;
-        Ok(Self { parts, body })
+        let body = read_body(body, BODY_DEADLINE).await?;
+        Ok(Self { parts, body, arrived_at: server.clock.now() })
     }
 
     pub(crate) fn body(&self) -> &[u8] {
@@ -53,6 +60,13 @@ impl FormRequest {
             tracing::warn!(event = "request_unusable", %rejection);
             TokenError::RequestUnusable
         })
+    }
+}
+
+async fn read_body(body: Body, deadline: Duration) -> Result<Bytes, TokenError> {
+    match tokio::time::timeout(deadline, to_bytes(body, MAXIMUM_FORM)).await {
+        Ok(read) => read.map_err(|_| TokenError::Form(FormInvalid::TooLong)),
+        Err(_) => Err(TokenError::BodyTooSlow),
     }
 }
 
@@ -79,8 +93,9 @@ pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Response {
 
 /// The answer to a refused request: with the challenge that Basic wants, and with exactly one nonce where
 /// one is asked for.
-pub(crate) fn refuse(server: &Server, error: TokenError, now: UnixTime) -> Response {
-    let seconds = |seconds: u32| std::time::Duration::from_secs(u64::from(seconds));
+pub(crate) fn refuse(server: &Server, error: TokenError) -> Response {
+    let now = server.clock.now();
+    let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
     let dpop = &server.settings.dpop;
     let window = ProofWindow { now, past: seconds(dpop.past), future: seconds(dpop.future) };
     let status = StatusCode::from_u16(error.form().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -94,7 +109,7 @@ pub(crate) fn refuse(server: &Server, error: TokenError, now: UnixTime) -> Respo
         // Without its nonce the client would repeat itself for ever.
         TokenError::UseDpopNonce { .. } => match server.nonce_keys.issue(&server.settings.issuer, now) {
             Ok(nonce) => render::set_dpop_nonce(response.headers_mut(), nonce.as_str()),
-            Err(_) => return refuse(server, TokenError::Unavailable, now),
+            Err(_) => return refuse(server, TokenError::Unavailable),
         },
         _ => {}
     }
@@ -106,5 +121,17 @@ pub(crate) fn x5t(presented: &Presented<'_>) -> Option<String> {
     match &presented.certificate {
         PresentedCertificate::Present(certificate) => Some(certificate.thumbprint().to_string()),
         PresentedCertificate::Absent(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn rejects_a_body_that_does_not_arrive_in_time() {
+        let silent = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
+        let outcome = read_body(Body::from_stream(silent), Duration::ZERO).await;
+        assert_eq!(outcome, Err(TokenError::BodyTooSlow));
     }
 }

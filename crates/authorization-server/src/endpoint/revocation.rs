@@ -22,19 +22,19 @@ pub(crate) const PATH: &str = "/revoke";
 
 pub(crate) async fn answer(State(server): State<AuthorizationServer>, request: Request) -> Response {
     let server = &*server.0;
-    let now = server.clock.now();
-    match respond(server, request, now).await {
+    match respond(server, request).await {
         Ok(()) => {
             let mut response = Response::new(Body::empty());
             render::forbid_storing(response.headers_mut());
             response
         }
-        Err(error) => refuse(server, error, now),
+        Err(error) => refuse(server, error),
     }
 }
 
-async fn respond(server: &Server, request: Request, now: UnixTime) -> Result<(), TokenError> {
+async fn respond(server: &Server, request: Request) -> Result<(), TokenError> {
     let form = FormRequest::receive(server, request).await?;
+    let now = form.arrived_at;
     let presented = form.presented(server)?;
     let query = TokenQuery::parse(form.body())?;
     let authentication = authenticate::client(server, PATH, &presented, &query.client, now).await;

@@ -6,7 +6,6 @@ use axum::response::Response;
 use bindery_core::oauth::token_error::TokenError;
 use bindery_core::oauth::token_request;
 use bindery_core::oauth::token_response::TokenResponse;
-use bindery_core::time::UnixTime;
 use bindery_http::render;
 use http::StatusCode;
 
@@ -19,25 +18,25 @@ pub(crate) const PATH: &str = "/token";
 
 pub(crate) async fn answer(State(server): State<AuthorizationServer>, request: Request) -> Response {
     let server = &*server.0;
-    let now = server.clock.now();
-    match respond(server, request, now).await {
+    match respond(server, request).await {
         Ok(issued) => {
             let mut response = json(StatusCode::OK, issued.render());
             // DPOP-8.2-01 and AMB-04: the next nonce comes along only where nonces are always required.
             if server.settings.dpop.nonce == NoncePolicy::Required
                 && issued.confirmation.dpop().is_some()
-                && let Ok(nonce) = server.nonce_keys.issue(&server.settings.issuer, now)
+                && let Ok(nonce) = server.nonce_keys.issue(&server.settings.issuer, server.clock.now())
             {
                 render::set_dpop_nonce(response.headers_mut(), nonce.as_str());
             }
             response
         }
-        Err(error) => refuse(server, error, now),
+        Err(error) => refuse(server, error),
     }
 }
 
-async fn respond(server: &Server, request: Request, now: UnixTime) -> Result<TokenResponse, TokenError> {
+async fn respond(server: &Server, request: Request) -> Result<TokenResponse, TokenError> {
     let form = FormRequest::receive(server, request).await?;
+    let now = form.arrived_at;
     let presented = form.presented(server)?;
     let request = token_request::parse(form.body(), &grant::forms())?;
     let evidence = binding::establish(server, &presented, now)?;

@@ -2,10 +2,11 @@
 
 use axum::body::Body;
 use bindery_core::token::confirmation::Confirmation;
+use bindery_http::Clock as _;
 use http::Request;
 use serde_json::json;
 
-use crate::support::{Call, SECRET, Setup, key, world};
+use crate::support::{Call, SECRET, Setup, form, key, world};
 
 #[tokio::test]
 async fn duplicated_parameters_are_refused_at_every_endpoint() {
@@ -111,4 +112,28 @@ async fn browser_clients_of_listed_origins_can_read_the_nonce() {
     let exposed = answer.headers["access-control-expose-headers"].to_str().unwrap().to_lowercase();
     assert!(exposed.contains("dpop-nonce"));
     assert_eq!(answer.headers["access-control-allow-origin"], "https://app.example");
+}
+
+/// A sender that opens a request early and ends it late gets no older clock by it.
+#[tokio::test]
+async fn rejects_a_proof_that_expired_while_the_body_was_on_its_way() {
+    let world = world().await;
+    let proof = world.proof(&key());
+    let assertion = world.assertion_with("jwt-client", &json!({"exp": world.clock.now().as_seconds() + 300}));
+    let clock = world.clock.clone();
+    let body = form(&[
+        ("grant_type".into(), "client_credentials".into()),
+        ("client_assertion_type".into(), "urn:ietf:params:oauth:client-assertion-type:jwt-bearer".into()),
+        ("client_assertion".into(), assertion),
+    ]);
+    let late = futures_util::stream::once(async move {
+        clock.advance(std::time::Duration::from_secs(61));
+        Ok::<_, std::io::Error>(body)
+    });
+    let request = Request::post("/token")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("dpop", proof)
+        .body(Body::from_stream(late))
+        .unwrap();
+    world.dispatch(request, None).await.error(400, "invalid_dpop_proof").reason("proof_expired");
 }

@@ -17,6 +17,8 @@ use crate::time::UnixTime;
 pub enum TokenError {
     /// The body has another media type than a form.
     MediaType,
+    /// The body did not arrive in time.
+    BodyTooSlow,
     /// The body is not a form that we read.
     Form(FormInvalid),
     /// A required parameter is missing or empty.
@@ -92,6 +94,9 @@ impl TokenError {
         let (status, code, reason, sentence) = match self {
             Self::MediaType => {
                 (400, "invalid_request", "media_type", "The body must be application/x-www-form-urlencoded.")
+            }
+            Self::BodyTooSlow => {
+                (408, "invalid_request", "body_too_slow", "The request body did not arrive in time.")
             }
             Self::Form(invalid) => (400, "invalid_request", "form", invalid.sentence()),
             Self::ParameterMissing(name) => (
