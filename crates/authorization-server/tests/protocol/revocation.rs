@@ -3,7 +3,7 @@
 use bindery_core::token::confirmation::Confirmation;
 use serde_json::json;
 
-use crate::support::{Call, SECRET, World, dpop_binding, key, world};
+use crate::support::{Call, SECRET, Setup, World, dpop_binding, key, world};
 
 fn revoke(world: &World, client: &str, token: &str) -> Call {
     Call::to("/revoke").with("token", token).assertion(world.assertion(client))
@@ -25,6 +25,20 @@ async fn a_revoked_access_token_is_inactive_and_others_live_on() {
         assert_eq!(world.introspect(&dead).await, json!({"active": false}));
         assert_eq!(world.introspect(&alive).await["active"], true);
     }
+}
+
+/// Its key is still published, so guards accept it: a 200 that did nothing would be a lie.
+#[tokio::test]
+async fn a_token_of_an_algorithm_that_signs_no_more_is_known_and_can_be_revoked() {
+    let setup = Setup::new();
+    let mut configuration = setup.configuration.clone();
+    configuration["signing_algorithms"] = json!(["EdDSA"]);
+    let mut world = setup.start().await;
+    let token = issue(&world, "jwt-client").await;
+    world.router = world.another(configuration).await.router();
+    assert_eq!(world.introspect(&token).await["active"], true);
+    assert_eq!(world.send(revoke(&world, "jwt-client", &token)).await.status.as_u16(), 200);
+    assert_eq!(world.introspect(&token).await, json!({"active": false}));
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ pub struct ActiveToken {
     pub issued_at: UnixTime,
     /// `exp`.
     pub expires_at: UnixTime,
-    /// `jti`; opaque tokens have none.
+    /// `jti`; refresh tokens have none.
     pub identifier: Option<String>,
     /// `cnf`, from which `token_type` follows.
     pub confirmation: Confirmation,
