@@ -93,7 +93,13 @@ impl SqliteStore {
             "must be a SQLite database that this process can read and write",
             "check that its directory exists, that this user may write there, and that no other program made the file",
         );
-        make_private(path).map_err(|error| unusable(&error))?;
+        let mode = make_private(path).map_err(|error| unusable(&error))?;
+        if mode & 0o022 != 0 {
+            return Err(failed(
+                "must not be writable by others than its owner, who could forge any record",
+                "run `chmod 600` on it, and look into who has written to it",
+            )(&format_args!("its mode is {mode:o}")));
+        }
         let connect = SqliteConnectOptions::new()
             .filename(path)
             .busy_timeout(options.busy_timeout)
@@ -145,13 +151,25 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<(), MigrateError> 
     Ok(transaction.commit().await?)
 }
 
-/// Makes the file, if it is not there, for its owner alone.
-fn make_private(path: &Path) -> std::io::Result<()> {
+/// Makes the file, if it is not there, for its owner alone. Returns the permissions that it has, where files
+/// have any.
+fn make_private(path: &Path) -> std::io::Result<u32> {
     let mut options = std::fs::OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(|_| ())
+    mode(&options.open(path)?)
+}
+
+#[cfg(unix)]
+fn mode(file: &std::fs::File) -> std::io::Result<u32> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(file.metadata()?.permissions().mode() & 0o777)
+}
+
+#[cfg(not(unix))]
+fn mode(_: &std::fs::File) -> std::io::Result<u32> {
+    Ok(0)
 }
 
 /// Connections for reading.

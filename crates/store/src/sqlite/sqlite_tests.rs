@@ -193,6 +193,21 @@ async fn the_file_is_for_its_owner_alone() {
     }
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn refuses_a_file_that_others_than_its_owner_may_write() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = File::new();
+    file.store().await.close().await;
+    for (mode, opens) in [(0o660, false), (0o602, false), (0o640, true)] {
+        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        match SqliteStore::open(&file.path(), SqliteOptions::default()).await {
+            Ok(_) => assert!(opens, "{mode:o}"),
+            Err(error) => assert!(!opens && error.to_string().contains("chmod 600"), "{mode:o}: {error}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_failed_write_in_a_shared_transaction_takes_no_other_with_it() {
     let file = File::new();
