@@ -4,11 +4,14 @@
 use std::io::Write;
 
 use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::stage::{NONCE_PATH, PATH, SCOPE, Stage};
 
 /// Prints the commands and waits for Ctrl-C.
 pub(crate) async fn hand_over(stage: &Stage, out: &mut dyn Write) -> anyhow::Result<()> {
+    // Heard from here on; whoever reads the commands may press it at once.
+    let mut interrupt = signal(SignalKind::interrupt()).context("can't wait for Ctrl-C")?;
     let file = |name: &str| stage.path(name).display().to_string();
     let program =
         std::env::current_exe().map_or_else(|_| "bindery".into(), |path| path.display().to_string());
@@ -49,5 +52,6 @@ Everything is still up. Try it by hand; Ctrl-C ends it.
         issuer = stage.issuer,
     )?;
     out.flush()?;
-    tokio::signal::ctrl_c().await.context("can't wait for Ctrl-C")
+    interrupt.recv().await;
+    Ok(())
 }

@@ -247,8 +247,8 @@ fn client_refuses_duplicates_and_contradictions() {
         (with(&["--auth", "none"]), &["grant_types", "RFC 6749", "remove it"]),
         (with(&["--auth", "private_key_jwt"]), &["jwks", "register"]),
         (
-            with(&["--auth", "private_key_jwt", "--set", "jwks_uri=https://a.example/keys"]),
-            &["jwks_uri", "jwks"],
+            with(&["--auth", "private_key_jwt", "--set", "jwks_uri=http://a.example/keys"]),
+            &["jwks_uri", "https"],
         ),
         (with(&["--auth", "tls_client_auth"]), &["tls_client_auth_subject_dn", "set one of"]),
         (
