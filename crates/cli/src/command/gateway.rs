@@ -14,7 +14,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::Status;
-use super::server::{ListenerSettings, stop_on_signal};
+use super::server::{ListenerSettings, StopSignal};
 use crate::settings::{self, read_file};
 
 /// Runs the gateway until it is stopped by SIGTERM or Ctrl-C.
@@ -86,12 +86,13 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
         tracing::info!(event = "configuration_checked");
         return Ok(Status::Done);
     }
+    let stop = StopSignal::listen()?;
     let listener = file.listener.bind(Some(ClientCertificates::Asked))?;
     gateway.guard().ready().await;
     tracing::info!(event = "listening", address = %listener.local_address());
     let handle = listener.handle();
     let serving = tokio::spawn(listener.serve(gateway.service()));
-    stop_on_signal(vec![handle]).await?;
+    stop.stop(vec![handle]).await;
     gateway.shut_down(Duration::from_secs(10)).await;
     serving.await.context("the listener's task failed")?.context("the listener failed")?;
     Ok(Status::Done)

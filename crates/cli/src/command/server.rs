@@ -18,6 +18,7 @@ use bindery_store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
 use clap::Args;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Status;
 use crate::settings;
@@ -176,12 +177,8 @@ impl ServerFile {
     pub(crate) async fn try_client(&self, members: &Map<String, Value>) -> anyhow::Result<()> {
         let mut configuration = self.server.clone();
         configuration.client.push(members.clone());
-        let parts = ServerParts::new(
-            StoreSettings::default().open().await?,
-            Arc::new(SystemClock),
-            SealingKey::ephemeral()?,
-        );
-        AuthorizationServer::start(&configuration, parts).await?;
+        let store = StoreSettings::default().open().await?;
+        AuthorizationServer::start(&configuration, parts(store, SealingKey::ephemeral()?)).await?;
         Ok(())
     }
 
@@ -190,9 +187,13 @@ impl ServerFile {
         &self,
         store: Arc<dyn AuthorizationStore>,
     ) -> anyhow::Result<AuthorizationServer> {
-        let parts = ServerParts::new(store, Arc::new(SystemClock), self.store.sealing_key()?);
-        Ok(AuthorizationServer::start(&self.server, parts).await?)
+        Ok(AuthorizationServer::start(&self.server, parts(store, self.store.sealing_key()?)).await?)
     }
+}
+
+/// What the server runs on.
+fn parts(store: Arc<dyn AuthorizationStore>, sealing_key: SealingKey) -> ServerParts {
+    ServerParts::new(store, Arc::new(SystemClock), sealing_key)
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
@@ -210,6 +211,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
     if !file.store.is_durable() {
         tracing::warn!("no [store] path is configured: clients, grants and keys are gone with this process");
     }
+    let stop = StopSignal::listen()?;
     let mut listeners = vec![file.listener.bind(None)?];
     if let Some(settings) = &file.mtls_listener {
         listeners.push(settings.bind(Some(ClientCertificates::Asked))?);
@@ -223,7 +225,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
         handles.push(listener.handle());
         serving.spawn(listener.serve(server.router()));
     }
-    stop_on_signal(handles).await?;
+    stop.stop(handles).await;
     while let Some(ended) = serving.join_next().await {
         ended.context("a listener's task failed")?.context("a listener failed")?;
     }
@@ -231,17 +233,27 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
     Ok(Status::Done)
 }
 
-/// Waits for SIGTERM or Ctrl-C, then lets running requests end.
-pub(crate) async fn stop_on_signal(handles: Vec<ListenerHandle>) -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM can't be awaited")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        result = tokio::signal::ctrl_c() => result.context("Ctrl-C can't be awaited")?,
+/// SIGTERM and Ctrl-C, heard from the moment that this is made: before it, they kill.
+pub(crate) struct StopSignal {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignal {
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("signals can't be awaited");
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
-    tracing::info!(event = "stopping", grace_seconds = GRACE.as_secs());
-    for handle in handles {
-        handle.shut_down(GRACE);
+
+    /// Waits for one of them, then lets running requests end.
+    pub(crate) async fn stop(mut self, handles: Vec<ListenerHandle>) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        tracing::info!(event = "stopping", grace_seconds = GRACE.as_secs());
+        for handle in handles {
+            handle.shut_down(GRACE);
+        }
     }
-    Ok(())
 }
