@@ -399,10 +399,11 @@ impl GuardConfiguration {
                     methods: methods.collect::<Result<_, _>>()?,
                     mode: route.mode,
                     policy: policy(mechanisms(route.mechanisms.as_deref())?, nonce),
-                    scopes: route.scope.split_ascii_whitespace().map(Into::into).collect(),
+                    scopes: scope_values(&route.scope)?,
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
+        require_no_contradiction(&routes)?;
         let fallback = Route {
             path: "/".into(),
             methods: Vec::new(),
@@ -415,7 +416,16 @@ impl GuardConfiguration {
 
     fn nonce_ring(&self) -> Result<Option<NonceKeyRing>, ConfigurationInvalid> {
         let mut ring: Option<NonceKeyRing> = None;
-        for configured in &self.nonce_keys {
+        for (at, configured) in self.nonce_keys.iter().enumerate() {
+            let repeated = self.nonce_keys[..at].iter().any(|earlier| earlier.id == configured.id);
+            if repeated || at == NonceKeyRing::MAXIMUM_KEYS {
+                return Err(invalid(
+                    "nonce_key.id",
+                    configured.id,
+                    "a ring holds four keys at most, each under an id of its own",
+                    "leave out keys that stopped making nonces a nonce lifetime ago",
+                ));
+            }
             let text = read_secret("nonce_key.file", &configured.file)?;
             let bytes = base64url::decode_array(&text).map_err(|_| ConfigurationInvalid::File {
                 option: "nonce_key.file",
@@ -496,6 +506,34 @@ impl IssuerConfiguration {
     }
 }
 
+/// Of two routes for the same requests one would silently decide, perhaps the one that only observes.
+fn require_no_contradiction(routes: &[Route]) -> Result<(), ConfigurationInvalid> {
+    let twin = |(at, route): (usize, &Route)| routes[..at].iter().any(|earlier| earlier.contradicts(route));
+    match routes.iter().enumerate().position(twin) {
+        None => Ok(()),
+        Some(at) => Err(invalid(
+            "route.path",
+            &routes[at].path,
+            "two routes are for the same path and method",
+            "leave one of them out, or give them different methods",
+        )),
+    }
+}
+
+/// RFC 6749 section 3.3: a scope value goes between quotes into the challenge.
+fn scope_values(scope: &str) -> Result<Vec<String>, ConfigurationInvalid> {
+    let allowed = |byte: u8| matches!(byte, b' ' | 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+    if scope.bytes().all(allowed) {
+        return Ok(scope.split_ascii_whitespace().map(Into::into).collect());
+    }
+    Err(invalid(
+        "route.scope",
+        scope,
+        "a scope value has a quote, a backslash, or a character outside visible ASCII",
+        "write the values as they are issued, with single spaces between them",
+    ))
+}
+
 fn invalid(
     option: &str,
     value: impl ToString,
@@ -574,3 +612,7 @@ fn mechanisms(names: Option<&[String]>) -> Result<AcceptedMechanisms, Configurat
     }
     Ok(accepted)
 }
+
+#[cfg(test)]
+#[path = "configuration_tests.rs"]
+mod tests;

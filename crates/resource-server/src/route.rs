@@ -46,8 +46,22 @@ pub struct Route {
 }
 
 impl Route {
+    /// Whether some request could be for this route and for `other` alike, with nothing to choose between them.
+    #[must_use]
+    pub fn contradicts(&self, other: &Self) -> bool {
+        self.prefix() == other.prefix()
+            && match (self.methods.as_slice(), other.methods.as_slice()) {
+                ([], []) => true,
+                (own, others) => own.iter().any(|own| others.contains(own)),
+            }
+    }
+
+    fn prefix(&self) -> &str {
+        self.path.trim_end_matches('/')
+    }
+
     fn matches(&self, method: &Method, path: &str) -> bool {
-        let prefix = self.path.trim_end_matches('/');
+        let prefix = self.prefix();
         path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             && (self.methods.is_empty() || self.is_for(method))
     }
@@ -72,9 +86,7 @@ impl RouteTable {
     /// Orders `routes` so that the longest path, and at equal length one with methods, decides.
     #[must_use]
     pub fn new(mut routes: Vec<Route>, fallback: Route) -> Self {
-        routes.sort_by_key(|route| {
-            std::cmp::Reverse((route.path.trim_end_matches('/').len(), !route.methods.is_empty()))
-        });
+        routes.sort_by_key(|route| std::cmp::Reverse((route.prefix().len(), !route.methods.is_empty())));
         Self { routes, fallback }
     }
 
