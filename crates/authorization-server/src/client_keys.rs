@@ -1,20 +1,25 @@
 //! The public keys of a client: registered ones, or a set fetched from its `jwks_uri` (MTLS-2.2-03, -04). A
-//! fetched set is kept for a while and fetched again when a key is unknown, at most once per half minute,
-//! so that neither a stranger nor a loop can make the server a flood (CVE-2026-48522's class).
+//! fetched set is kept for a while and fetched again when a key is unknown, at most once in a pause, by one
+//! task for all who wait, so that neither a stranger nor a loop can make the server a flood (CVE-2026-48522's
+//! class), nor a caller who hangs up keep a set from arriving.
+
+mod address;
+mod configuration;
+mod http;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bindery_core::jose::jwk::JwkSet;
 use bindery_core::oauth::client_metadata::ClientKeys;
 use bindery_core::time::UnixTime;
+use tokio::sync::watch;
 
-/// How long a fetched set is used without asking again.
-const LIFETIME: Duration = Duration::from_secs(300);
-/// The shortest time between two fetches of one set.
-const PAUSE: Duration = Duration::from_secs(30);
+pub use configuration::ClientKeysConfiguration;
+pub(crate) use configuration::FetchTimes;
+pub use http::HttpKeySetFetcher;
+
 /// The largest set that is read, in bytes.
 const MAXIMUM_SET: usize = 256 * 1024;
 /// The most sets that are kept.
@@ -23,7 +28,8 @@ const MAXIMUM_SETS: usize = 10_000;
 /// Fetches a client's key set.
 ///
 /// The implementer allows https alone, follows no redirect, refuses addresses inside the operator's own
-/// network unless they are listed, and bounds time and size.
+/// network unless they are listed, and bounds time, size and how many fetches run at the same time.
+/// [`HttpKeySetFetcher`] does.
 #[async_trait]
 pub trait KeySetFetcher: Send + Sync + 'static {
     /// The document at `uri`.
@@ -39,18 +45,21 @@ pub struct KeySetUnavailable;
 
 pub(crate) struct ClientKeyCache {
     fetcher: Option<Arc<dyn KeySetFetcher>>,
-    sets: Mutex<HashMap<String, Fetched>>,
+    times: FetchTimes,
+    sources: Arc<Mutex<HashMap<String, Source>>>,
 }
 
-#[derive(Clone)]
-struct Fetched {
-    set: Option<Arc<JwkSet>>,
+/// One `jwks_uri`.
+struct Source {
+    fetched: Option<(Arc<JwkSet>, UnixTime)>,
     asked_at: UnixTime,
+    /// Closed when the last fetch has ended, however it did.
+    running: watch::Receiver<()>,
 }
 
 impl ClientKeyCache {
-    pub(crate) fn new(fetcher: Option<Arc<dyn KeySetFetcher>>) -> Self {
-        Self { fetcher, sets: Mutex::default() }
+    pub(crate) fn new(fetcher: Option<Arc<dyn KeySetFetcher>>, times: FetchTimes) -> Self {
+        Self { fetcher, times, sources: Arc::default() }
     }
 
     pub(crate) const fn can_fetch(&self) -> bool {
@@ -77,45 +86,84 @@ impl ClientKeyCache {
         now: UnixTime,
         unknown_key: bool,
     ) -> Result<Arc<JwkSet>, KeySetUnavailable> {
-        let before = {
-            let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = sets.get(uri).cloned();
-            let due = match &before {
-                None => true,
-                Some(before) if unknown_key || before.set.is_none() => before.asked_at.plus(PAUSE) <= now,
-                Some(before) => before.asked_at.plus(LIFETIME) <= now,
-            };
-            if !due {
-                return before.and_then(|before| before.set).ok_or(KeySetUnavailable);
-            }
-            if sets.len() >= MAXIMUM_SETS && before.is_none() {
-                return Err(KeySetUnavailable);
-            }
-            // Noted before asking, so that parallel requests don't ask as well.
-            let set = before.as_ref().and_then(|before| before.set.clone());
-            sets.insert(uri.to_owned(), Fetched { set, asked_at: now });
-            before.and_then(|before| before.set)
+        let mut running = match self.begin(uri, now, unknown_key)? {
+            Turn::Known(set) => return Ok(set),
+            Turn::Fetching(running) => running,
         };
-        match self.fetch(uri).await {
-            Ok(set) => {
-                let set = Arc::new(set);
-                let fetched = Fetched { set: Some(Arc::clone(&set)), asked_at: now };
-                self.sets.lock().unwrap_or_else(PoisonError::into_inner).insert(uri.to_owned(), fetched);
-                Ok(set)
-            }
-            Err(unavailable) => {
-                tracing::warn!(event = "client_keys_unavailable", uri);
-                before.ok_or(unavailable)
-            }
-        }
+        // Only the end is awaited; nothing is ever sent.
+        let _ = running.changed().await;
+        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.get(uri).and_then(|source| source.usable(now, self.times)).ok_or(KeySetUnavailable)
     }
 
-    async fn fetch(&self, uri: &str) -> Result<JwkSet, KeySetUnavailable> {
+    /// Looks for the set, and has it fetched when that is due.
+    fn begin(&self, uri: &str, now: UnixTime, unknown_key: bool) -> Result<Turn, KeySetUnavailable> {
         let fetcher = self.fetcher.as_ref().ok_or(KeySetUnavailable)?;
-        let text = fetcher.fetch(uri).await?;
-        if text.len() > MAXIMUM_SET {
-            return Err(KeySetUnavailable);
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let source = sources.get(uri);
+        if let Some(source) = source {
+            if let Some((set, fetched_at)) = &source.fetched
+                && !unknown_key
+                && now < fetched_at.plus(self.times.lifetime)
+            {
+                return Ok(Turn::Known(Arc::clone(set)));
+            }
+            if source.running.has_changed().is_ok() {
+                return Ok(Turn::Fetching(source.running.clone()));
+            }
+            if now < source.asked_at.plus(self.times.pause) {
+                return source.usable(now, self.times).map(Turn::Known).ok_or(KeySetUnavailable);
+            }
+        } else if sources.len() >= MAXIMUM_SETS {
+            // What nobody may use any more makes room.
+            sources.retain(|_, source| now < source.asked_at.plus(self.times.stale));
+            if sources.len() >= MAXIMUM_SETS {
+                return Err(KeySetUnavailable);
+            }
         }
-        JwkSet::parse(&text).map_err(|_| KeySetUnavailable)
+        let (ended, running) = watch::channel(());
+        let fetched = sources.remove(uri).and_then(|source| source.fetched);
+        sources.insert(uri.to_owned(), Source { fetched, asked_at: now, running: running.clone() });
+        drop(sources);
+        self.spawn(Arc::clone(fetcher), uri.to_owned(), now, ended);
+        Ok(Turn::Fetching(running))
     }
+
+    /// A task of its own: a caller that hangs up must not end the fetch, or it would use up the pause.
+    fn spawn(&self, fetcher: Arc<dyn KeySetFetcher>, uri: String, now: UnixTime, ended: watch::Sender<()>) {
+        let sources = Arc::clone(&self.sources);
+        tokio::spawn(async move {
+            match fetch(&*fetcher, &uri).await {
+                Ok(set) => {
+                    let mut sources = sources.lock().unwrap_or_else(PoisonError::into_inner);
+                    if let Some(source) = sources.get_mut(&uri) {
+                        source.fetched = Some((Arc::new(set), now));
+                    }
+                }
+                Err(KeySetUnavailable) => tracing::warn!(event = "client_keys_unavailable", uri),
+            }
+            drop(ended);
+        });
+    }
+}
+
+enum Turn {
+    Known(Arc<JwkSet>),
+    Fetching(watch::Receiver<()>),
+}
+
+impl Source {
+    /// The set, unless it is too old even for an outage: a key that its owner removed must die some day.
+    fn usable(&self, now: UnixTime, times: FetchTimes) -> Option<Arc<JwkSet>> {
+        let (set, fetched_at) = self.fetched.as_ref()?;
+        (now < fetched_at.plus(times.stale)).then(|| Arc::clone(set))
+    }
+}
+
+async fn fetch(fetcher: &dyn KeySetFetcher, uri: &str) -> Result<JwkSet, KeySetUnavailable> {
+    let text = fetcher.fetch(uri).await?;
+    if text.len() > MAXIMUM_SET {
+        return Err(KeySetUnavailable);
+    }
+    JwkSet::parse(&text).map_err(|_| KeySetUnavailable)
 }

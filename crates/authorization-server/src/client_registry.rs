@@ -60,7 +60,7 @@ impl ClientRegistry {
                     format!("client {client_id}: jwks_uri"),
                     "",
                     "this server was started without a way to fetch key sets",
-                    "register the keys themselves as `jwks`",
+                    "set `client_keys.fetch = true`, or register the keys themselves as `jwks`",
                 ));
             }
             require_algorithm(&client.metadata, algorithms)?;

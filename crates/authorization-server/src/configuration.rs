@@ -9,6 +9,7 @@ use bindery_core::jose::algorithm::SignatureAlgorithm;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::client_keys::ClientKeysConfiguration;
 use crate::profile::Profile;
 
 /// One issuer. Unknown options are refused.
@@ -55,6 +56,9 @@ pub struct ServerConfiguration {
     /// Named sets of certification authorities, for `tls_client_auth`.
     #[serde(default)]
     pub trust_anchors: Vec<TrustAnchorsConfiguration>,
+    /// How key sets of clients with `jwks_uri` are fetched.
+    #[serde(default)]
+    pub client_keys: ClientKeysConfiguration,
     /// Clients of the configuration: `[[client]]`, members as in client registration. Read-only, and ahead
     /// of clients of the same name in the store.
     #[serde(default)]

@@ -31,7 +31,7 @@ mod settings;
 mod signing_keys;
 mod start;
 
-pub use client_keys::{KeySetFetcher, KeySetUnavailable};
+pub use client_keys::{ClientKeysConfiguration, HttpKeySetFetcher, KeySetFetcher, KeySetUnavailable};
 pub use configuration::{ConfigurationInvalid, ServerConfiguration};
 pub use key_sealing::SealingKey;
 pub use profile::Profile;

@@ -13,7 +13,7 @@ use bindery_crypto::seal::Sealer;
 use bindery_http::{Clock, EdgePolicy};
 use bindery_store::{AuthorizationStore, StoreError};
 
-use crate::client_keys::{ClientKeyCache, KeySetFetcher};
+use crate::client_keys::{ClientKeyCache, HttpKeySetFetcher, KeySetFetcher};
 use crate::client_registry::ClientRegistry;
 use crate::configuration::{ConfigurationInvalid, ServerConfiguration, TrustAnchorsConfiguration, invalid};
 use crate::key_sealing::SealingKey;
@@ -45,6 +45,22 @@ impl ServerParts {
     #[must_use]
     pub fn new(store: Arc<dyn AuthorizationStore>, clock: Arc<dyn Clock>, sealing_key: SealingKey) -> Self {
         Self { store, clock, sealing_key, edge: EdgePolicy::direct(), key_fetcher: None }
+    }
+
+    /// Lets the server fetch key sets as `client_keys` of its configuration says.
+    ///
+    /// # Errors
+    /// [`ConfigurationInvalid`] about an option of `client_keys`.
+    pub fn fetching_keys(
+        mut self,
+        configuration: &ServerConfiguration,
+    ) -> Result<Self, ConfigurationInvalid> {
+        let keys = &configuration.client_keys;
+        self.key_fetcher = match keys.fetch {
+            true => Some(Arc::new(HttpKeySetFetcher::new(keys)?)),
+            false => None,
+        };
+        Ok(self)
     }
 }
 
@@ -86,7 +102,7 @@ impl AuthorizationServer {
     pub async fn start(configuration: &ServerConfiguration, parts: ServerParts) -> Result<Self, StartFailed> {
         let settings = configuration.settings()?;
         let now = parts.clock.now();
-        let client_keys = ClientKeyCache::new(parts.key_fetcher);
+        let client_keys = ClientKeyCache::new(parts.key_fetcher, settings.fetch_times);
         let trust_anchors = AnchorSets::load(&configuration.trust_anchors)?;
         let store = parts.store;
         let clients = ClientRegistry::new(

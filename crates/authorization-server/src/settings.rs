@@ -8,6 +8,7 @@ use bindery_core::dpop::target::PublicBase;
 use bindery_core::jose::algorithm::{AlgorithmSet, SignatureAlgorithm};
 use bindery_http::cors::AllowedOrigins;
 
+use crate::client_keys::FetchTimes;
 use crate::configuration::{
     AssertionAudience, ConfigurationInvalid, DpopConfiguration, NoncePolicy, ServerConfiguration, invalid,
 };
@@ -40,6 +41,7 @@ pub(crate) struct Settings {
     pub(crate) dpop_algorithms: AlgorithmSet,
     pub(crate) dpop: DpopConfiguration,
     pub(crate) cors: Option<AllowedOrigins>,
+    pub(crate) fetch_times: FetchTimes,
 }
 
 impl ServerConfiguration {
@@ -85,6 +87,7 @@ impl ServerConfiguration {
             dpop_algorithms,
             dpop: self.dpop.clone(),
             cors: self.allowed_origins()?,
+            fetch_times: self.client_keys.times()?,
         })
     }
 

@@ -14,6 +14,8 @@ use crate::support::{Answer, Call, Setup, World, certificate, certificate_jwk};
 struct Served {
     set: Mutex<Option<Value>>,
     fetches: AtomicUsize,
+    /// Fetches end when nobody holds this.
+    hold: tokio::sync::RwLock<()>,
 }
 
 #[async_trait]
@@ -22,6 +24,7 @@ impl KeySetFetcher for Served {
         assert_eq!(uri, "https://client.example/jwks");
         self.fetches.fetch_add(1, Ordering::SeqCst);
         let set = self.set.lock().unwrap().clone();
+        let _held = self.hold.read().await;
         set.map(|set| set.to_string().into_bytes()).ok_or(KeySetUnavailable)
     }
 }
@@ -111,4 +114,45 @@ async fn a_served_certificate_beside_another_key_authenticates_nobody() {
     *served.set.lock().unwrap() = Some(json!({ "keys": [mixed] }));
     request(&world, &own).await.error(401, "invalid_client");
     request(&world, &other).await.error(401, "invalid_client");
+}
+
+#[tokio::test]
+async fn an_outage_outlasts_the_stale_limit_and_the_key_set_is_used_no_more() {
+    let served = Arc::new(Served::default());
+    let world = start(&served).await;
+    let own = certificate("own", Vec::new(), None).0;
+    served.serve(&[&own]);
+    request(&world, &own).await.ok();
+    *served.set.lock().unwrap() = None;
+    world.advance(3599);
+    request(&world, &own).await.ok();
+    // Half a minute after a failure it is tried again, not only when the set would be due.
+    let before = served.fetches();
+    world.advance(30);
+    request(&world, &own).await.error(503, "temporarily_unavailable");
+    assert_eq!(served.fetches(), before + 1);
+    served.serve(&[&own]);
+    world.advance(30);
+    request(&world, &own).await.ok();
+}
+
+#[tokio::test]
+async fn a_caller_that_hangs_up_does_not_end_the_fetch_for_others() {
+    let served = Arc::new(Served::default());
+    let world = start(&served).await;
+    let own = certificate("own", Vec::new(), None).0;
+    served.serve(&[&own]);
+    let held = served.hold.write().await;
+    let begun = async {
+        while served.fetches() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = request(&world, &own) => unreachable!("its keys are not there yet"),
+        () = begun => {}
+    }
+    drop(held);
+    request(&world, &own).await.ok();
+    assert_eq!(served.fetches(), 1);
 }

@@ -10,6 +10,7 @@ mod configuration;
 mod dpop;
 mod durable;
 mod introspection;
+mod jwks_uri;
 mod logging;
 mod metadata;
 mod mtls;
