@@ -1,6 +1,7 @@
 //! Presentation rules, with no cryptography; whole authentications are tested through the authorization server.
 
 use super::*;
+use crate::oauth::client_metadata::ClientKeys;
 use crate::oauth::form::Form;
 use crate::oauth::token_request::ClientParameters;
 use alloc::vec;
@@ -119,32 +120,64 @@ impl Cryptography for Work {
     }
 }
 
-/// CVE-2026-22746: the time of a refusal does not tell whether there is such a client.
+fn registered(members: &str) -> ClientMetadata {
+    let members = crate::encoding::json::parse_object(members.as_bytes()).unwrap();
+    ClientMetadata::parse(&members, &[]).unwrap()
+}
+
+/// CVE-2026-22746: the time of a refusal does not tell whether there is such a client, nor its method or keys.
 #[test]
-fn an_unknown_client_costs_the_work_of_wrong_credentials() {
-    let assertion = |claims: &[u8]| {
-        let input =
-            crate::jose::jws::signing_input(br#"{"typ":"client-authentication+jwt","alg":"ES256"}"#, claims);
-        crate::jose::jws::attach_signature(input, &[1; 64])
-    };
-    let assertion = assertion(br#"{"iss":"a","sub":"a"}"#);
-    let body = alloc::format!(
-        "client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion={assertion}"
+fn a_refusal_costs_the_same_work_whoever_the_client_is() {
+    const KEY: &str =
+        r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"1"}"#;
+    let (public, secret, key) = (
+        registered(r#"{"client_id":"a","grant_types":[],"token_endpoint_auth_method":"none"}"#),
+        registered(
+            r#"{"client_id":"a","grant_types":[],
+                "client_secret_sha256":"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"}"#,
+        ),
+        registered(&alloc::format!(
+            r#"{{"client_id":"a","grant_types":[],"token_endpoint_auth_method":"private_key_jwt",
+                 "jwks":{{"keys":[{KEY}]}}}}"#
+        )),
     );
-    for (authorization, body, expected) in [(vec!["Basic YTpi"], "", 1), (vec![], body.as_str(), 1000)] {
-        let presented = parse(&authorization, body).unwrap().unwrap();
-        let work = Work(core::sync::atomic::AtomicUsize::new(0));
-        let context = VerificationContext {
-            now: UnixTime::from_seconds(0),
-            cryptography: &work,
-            audience: AudiencePolicy::IssuerOnly("https://id.example"),
-            accepted_since: None,
-            algorithms: AlgorithmSet::default(),
-            certificate: None,
-            chain: ChainVerdict::NotVerified,
-        };
-        let refused = verify(&presented, None, &context).err();
-        assert_eq!(refused, Some(ClientAuthenticationFailure::UnknownClient));
-        assert_eq!(work.0.into_inner(), expected);
+    let assertion = |header: &str| {
+        let input = crate::jose::jws::signing_input(header.as_bytes(), br#"{"iss":"a","sub":"a"}"#);
+        let assertion = crate::jose::jws::attach_signature(input, &[1; 64]);
+        alloc::format!(
+            "client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion={assertion}"
+        )
+    };
+    let assertions = [
+        r#"{"typ":"client-authentication+jwt","alg":"EdDSA","kid":"1"}"#,
+        r#"{"typ":"client-authentication+jwt","alg":"EdDSA","kid":"2"}"#,
+        r#"{"typ":"client-authentication+jwt","alg":"HS256"}"#,
+        r#"{"typ":"dpop+jwt","alg":"EdDSA"}"#,
+    ]
+    .map(|header| (vec![], assertion(header), 1000));
+    for (authorization, body, expected) in
+        assertions.into_iter().chain([(vec!["Basic YTpi"], String::new(), 1)])
+    {
+        let presented = parse(&authorization, &body).unwrap().unwrap();
+        for client in [None, Some(&public), Some(&secret), Some(&key)] {
+            let work = Work(core::sync::atomic::AtomicUsize::new(0));
+            let context = VerificationContext {
+                now: UnixTime::from_seconds(0),
+                cryptography: &work,
+                audience: AudiencePolicy::IssuerOnly("https://id.example"),
+                accepted_since: None,
+                algorithms: AlgorithmSet::default(),
+                certificate: None,
+                chain: ChainVerdict::NotVerified,
+            };
+            let keys = match client.map(|client| &client.keys) {
+                Some(ClientKeys::Inline(keys)) => keys.as_ref().clone(),
+                _ => JwkSet::default(),
+            };
+            let registered =
+                client.map(|metadata| RegisteredClient { metadata, keys: &keys, disabled: false });
+            verify(&presented, registered.as_ref(), &context).unwrap_err();
+            assert_eq!(work.0.into_inner(), expected, "{body} {client:?}");
+        }
     }
 }

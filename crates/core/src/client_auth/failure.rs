@@ -51,6 +51,15 @@ pub enum ClientAuthenticationFailure {
 }
 
 impl ClientAuthenticationFailure {
+    /// Whether it was found out before a secret was compared or a signature verified.
+    pub(super) const fn precedes_work(&self) -> bool {
+        use AssertionRefused::{Algorithm, Malformed, Type, UnknownKey};
+        matches!(
+            self,
+            Self::WrongMethod { .. } | Self::Assertion(Malformed(_) | Type | Algorithm | UnknownKey)
+        )
+    }
+
     /// A stable name for events and metrics.
     #[must_use]
     pub const fn reason(&self) -> &'static str {

@@ -150,8 +150,9 @@ pub struct VerificationContext<'a> {
     pub chain: ChainVerdict,
 }
 
-/// Verifies what was presented against the client that it names; `None` when there is no such client, which
-/// costs as much time as one whose credentials are wrong (CVE-2026-22746).
+/// Verifies what was presented against the client that it names; `None` when there is no such client. A secret
+/// or an assertion that fails costs the same work whether the client is unknown, uses another method or key,
+/// or the credential is wrong (CVE-2026-22746).
 ///
 /// # Errors
 /// [`ClientAuthenticationFailure`]: the reason is for the operator, the wire hears one sentence for all.
@@ -169,7 +170,11 @@ pub fn verify(
         .iter()
         .find(|method| method.method == registered)
         .ok_or(ClientAuthenticationFailure::WrongMethod { registered })?;
-    let assertion = (method.verify)(presented, client, context)?;
+    let assertion = (method.verify)(presented, client, context).inspect_err(|failure| {
+        if failure.precedes_work() {
+            spend_equal_work(presented, context);
+        }
+    })?;
     if client.disabled {
         return Err(ClientAuthenticationFailure::Disabled);
     }
