@@ -9,7 +9,7 @@ use std::time::Instant;
 pub struct Case<'a> {
     /// What it is called in the table.
     pub name: &'a str,
-    /// Does the work of one operation; the argument counts up.
+    /// Does the work of one operation of a round; the argument counts from 0.
     pub run: Box<dyn FnMut(usize) + 'a>,
 }
 
@@ -20,16 +20,21 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Median nanoseconds per operation of each case, over `rounds` rounds of `slot` operations.
-pub fn interleaved(cases: &mut [Case<'_>], rounds: usize, slot: usize) -> Vec<f64> {
+/// Median nanoseconds per operation of each case, over `rounds` rounds of `slot` operations. `prepare` runs
+/// before each round and is not measured: it makes the round's input, as the network would, just before use.
+pub fn interleaved(
+    cases: &mut [Case<'_>],
+    rounds: usize,
+    slot: usize,
+    mut prepare: impl FnMut(),
+) -> Vec<f64> {
     let mut times = vec![Vec::with_capacity(rounds); cases.len()];
-    let mut counters = vec![0; cases.len()];
     for round in 0..=rounds {
+        prepare();
         for (index, case) in cases.iter_mut().enumerate() {
             let start = Instant::now();
-            for _ in 0..slot {
-                (case.run)(black_box(counters[index]));
-                counters[index] += 1;
+            for operation in 0..slot {
+                (case.run)(black_box(operation));
             }
             // The first round warms up.
             if round > 0 {

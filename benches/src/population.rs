@@ -1,17 +1,19 @@
 //! 256 clients, each with an ES256 key and a DPoP-bound ES256 access token of one issuer, and a guard that
 //! trusts that issuer. Proofs are made ahead of the measurement.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bindery_core::crypto::{Cryptography, MacKey, Sha256Digest, SignatureInvalid};
 use bindery_core::dpop::proof_builder::{ProofClaims, unsigned_proof};
 use bindery_core::encoding::base64url;
-use bindery_core::jose::algorithm::SignatureAlgorithm;
-use bindery_core::jose::jwk::PublicKey;
+use bindery_core::jose::algorithm::{AlgorithmSet, SignatureAlgorithm};
+use bindery_core::jose::jwk::{JwkSet, PublicKey};
 use bindery_core::jose::jws::{attach_signature, signing_input};
 use bindery_core::replay::{ReplayEntry, ReplayKind};
 use bindery_core::time::UnixTime;
+use bindery_core::token::access_token::{TrustedIssuer, UnverifiedAccessToken, VerifiedAccessToken};
 use bindery_crypto::{AwsLc, Signer as _, SigningKey};
 use bindery_http::{EdgePolicy, ManualClock};
 use bindery_resource_server::configuration::GuardParts;
@@ -78,6 +80,31 @@ impl Population {
         let PublicKey::EcP256(point) = *key.public_key() else { unreachable!() };
         let proof = attach_signature(input, &signature);
         ProvenRequest { authorization: format!("DPoP {token}"), token_hash, proof, point }
+    }
+
+    /// The issuer, as a resource server trusts it.
+    #[must_use]
+    pub fn trusted_issuer(&self) -> TrustedIssuer {
+        TrustedIssuer {
+            issuer: "https://login.example.com".into(),
+            audiences: vec!["https://api.example.com".into()],
+            algorithms: AlgorithmSet::DEFAULT,
+            clock_skew: Duration::from_secs(30),
+        }
+    }
+
+    /// Every client's token, verified, by its digest: what a guard keeps in its cache.
+    #[must_use]
+    pub fn verified_tokens(&self) -> HashMap<Sha256Digest, Arc<VerifiedAccessToken>> {
+        let issuers = [self.trusted_issuer()];
+        let keys = JwkSet::parse(self.jwks().as_bytes()).unwrap_or_default();
+        let verify = |token: &String| {
+            let digest = AwsLc.sha256(&[token.as_bytes()]);
+            let (parsed, issuer) = UnverifiedAccessToken::parse(token, digest, &issuers).ok()?;
+            let verified = parsed.verify(keys.keys.iter(), issuer, NOW, &AwsLc).ok()?;
+            Some((digest, Arc::new(verified)))
+        };
+        self.tokens.iter().filter_map(verify).collect()
     }
 
     /// The issuer's JWK set.
