@@ -2,10 +2,10 @@
 //! (RFC 9449) or by certificate (RFC 8705), and never a bearer token by accident.
 //!
 //! A token request passes, in this order: `core::oauth::token_request::parse`, `binding::establish`
-//! (nonce and proof, or certificate), `authenticate::client`, `binding::Evidence::spend` (the policy
-//! of the client, then the replay memory), `grant::redeem`, `issue::mint`. A nonce is demanded before
-//! anything single-use is spent, and `issue::mint` takes the binding by value, so that an unbound token
-//! can't be made by mistake.
+//! (nonce and proof, or certificate), `authenticate::client`, `grant::require_holder` (so that
+//! strangers fill no memory), `binding::Evidence::spend` (the policy of the client, then the replay memory),
+//! `grant::HeldGrant::redeem`, `issue::mint`. A nonce is demanded before anything single-use is spent, and
+//! `issue::mint` takes the binding by value, so that an unbound token can't be made by mistake.
 //!
 //! Room for growth: a grant type is one file and one line in `grant::GRANTS`; an endpoint is one file and
 //! one line in `router`; a client authentication method is one file and one line in `core::client_auth`.

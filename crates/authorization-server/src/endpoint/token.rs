@@ -43,16 +43,16 @@ async fn respond(server: &Server, request: Request) -> Result<TokenResponse, Tok
     let authentication = authenticate::client(server, PATH, &presented, &request.client, now).await;
     let (authenticated, client) = authentication.require()?;
     let issued = async {
-        let binding = evidence.spend(server, &client.metadata, now).await?;
-        let redemption = grant::Redemption {
+        let asked = grant::GrantRequest {
             server,
             authenticated: &authenticated,
             client: &client.metadata,
-            binding: &binding,
             parameters: &request.parameters,
             now,
         };
-        let granted = grant::redeem(request.grant, redemption).await?;
+        let held = grant::require_holder(request.grant, asked).await?;
+        let binding = evidence.spend(server, &client.metadata, now).await?;
+        let granted = held.redeem(&binding).await?;
         issue::mint(server, granted, binding, &authenticated, &client.metadata, now).await
     };
     issued.await.inspect_err(|error| {

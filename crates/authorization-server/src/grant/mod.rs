@@ -49,28 +49,43 @@ pub(crate) struct Redemption<'a> {
     pub(crate) now: UnixTime,
 }
 
+/// What a request says before its proof is remembered.
+#[derive(Clone, Copy)]
+pub(crate) struct GrantRequest<'a> {
+    pub(crate) server: &'a Server,
+    pub(crate) authenticated: &'a AuthenticatedClient,
+    pub(crate) client: &'a ClientMetadata,
+    pub(crate) parameters: &'a Form,
+    pub(crate) now: UnixTime,
+}
+
+type Holding<'a> = Pin<Box<dyn Future<Output = Result<(), TokenError>> + Send + 'a>>;
 type Redeeming<'a> = Pin<Box<dyn Future<Output = Result<Granted, TokenError>> + Send + 'a>>;
 
 struct Grant {
     form: GrantForm,
+    /// Whether a public client holds what it wants to redeem.
+    require_holder: for<'a> fn(GrantRequest<'a>) -> Holding<'a>,
     redeem: for<'a> fn(Redemption<'a>) -> Redeeming<'a>,
 }
 
 /// Every grant type.
-const GRANTS: [Grant; 2] = [
+static GRANTS: [Grant; 2] = [
     Grant {
         form: GrantForm { name: "client_credentials", parameters: &["scope", "resource"] },
+        require_holder: |_| Box::pin(std::future::ready(Err(TokenError::UnauthorizedClient))),
         redeem: |redemption| Box::pin(client_credentials::redeem(redemption)),
     },
     Grant {
         form: GrantForm { name: "refresh_token", parameters: &["refresh_token", "scope", "resource"] },
+        require_holder: |request| Box::pin(refresh_token::require_holder(request)),
         redeem: |redemption| Box::pin(refresh_token::redeem(redemption)),
     },
 ];
 
 /// What the parser accepts.
 pub(crate) fn forms() -> [GrantForm; GRANTS.len()] {
-    GRANTS.map(|grant| grant.form)
+    GRANTS.each_ref().map(|grant| grant.form)
 }
 
 /// The registered names, as metadata advertises them.
@@ -79,16 +94,41 @@ pub fn names() -> Vec<&'static str> {
     GRANTS.iter().map(|grant| grant.form.name).collect()
 }
 
-/// Redeems the grant at `position` of the table, if the client may use it at all.
+/// A grant that the client may use and, being public, has shown something of. Nothing of it is spent.
+#[must_use]
+pub(crate) struct HeldGrant<'a> {
+    grant: &'static Grant,
+    request: GrantRequest<'a>,
+}
+
+/// Requires that the client may use the grant at `position` of the table at all, and of a public client that
+/// it holds what it wants to redeem: a stranger who says its name must not fill the replay memory.
 ///
 /// # Errors
-/// [`TokenError`]; nothing was issued.
-pub(crate) async fn redeem(position: usize, redemption: Redemption<'_>) -> Result<Granted, TokenError> {
+/// [`TokenError`]; nothing was spent.
+pub(crate) async fn require_holder(
+    position: usize,
+    request: GrantRequest<'_>,
+) -> Result<HeldGrant<'_>, TokenError> {
     let grant = GRANTS.get(position).ok_or(TokenError::UnsupportedGrantType)?;
-    if !redemption.client.grant_types.iter().any(|allowed| allowed == grant.form.name) {
+    if !request.client.grant_types.iter().any(|allowed| allowed == grant.form.name) {
         return Err(TokenError::UnauthorizedClient);
     }
-    (grant.redeem)(redemption).await
+    if request.authenticated.is_public() {
+        (grant.require_holder)(request).await?;
+    }
+    Ok(HeldGrant { grant, request })
+}
+
+impl HeldGrant<'_> {
+    /// Redeems it for what `binding` proves.
+    ///
+    /// # Errors
+    /// [`TokenError`]; nothing was issued.
+    pub(crate) async fn redeem(self, binding: &SenderBinding) -> Result<Granted, TokenError> {
+        let GrantRequest { server, authenticated, client, parameters, now } = self.request;
+        (self.grant.redeem)(Redemption { server, authenticated, client, binding, parameters, now }).await
+    }
 }
 
 /// The scope asked for, within `allowed`; all of it when nothing is asked (RFC 6749 section 3.3).

@@ -5,33 +5,48 @@
 
 use bindery_core::crypto::{Cryptography as _, Sha256Digest};
 use bindery_core::oauth::client_metadata::UnboundRefresh;
+use bindery_core::oauth::form::Form;
 use bindery_core::oauth::scope::Scope;
 use bindery_core::oauth::token_error::TokenError;
+use bindery_core::time::UnixTime;
 use bindery_core::token::confirmation::Confirmation;
 use bindery_crypto::{AwsLc, random_token};
 use bindery_store::authorization::{GrantBinding, RefreshTokenState, Rotation};
 use bindery_store::record::{GrantRecord, RefreshTokenRecord};
 use zeroize::Zeroizing;
 
-use super::{Granted, Redemption, require_audience, require_scope};
-use crate::server::unavailable;
+use super::{GrantRequest, Granted, Redemption, require_audience, require_scope};
+use crate::server::{Server, unavailable};
 
 /// The longest refresh token that is looked up, in bytes.
 const MAXIMUM_REFRESH_TOKEN: usize = 512;
 
-pub(super) async fn redeem(redemption: Redemption<'_>) -> Result<Granted, TokenError> {
-    let presented =
-        redemption.parameters.get("refresh_token").ok_or(TokenError::ParameterMissing("refresh_token"))?;
+/// The token is one of ours, used or not; what it is worth is judged when it is redeemed.
+pub(super) async fn require_holder(request: GrantRequest<'_>) -> Result<(), TokenError> {
+    match find(request.server, request.parameters, request.now).await?.1 {
+        RefreshTokenState::Live { .. }
+        | RefreshTokenState::SpentWithinGrace { .. }
+        | RefreshTokenState::Reused { .. } => Ok(()),
+        RefreshTokenState::Ended | RefreshTokenState::Unknown => Err(TokenError::RefreshToken),
+    }
+}
+
+async fn find(
+    server: &Server,
+    parameters: &Form,
+    now: UnixTime,
+) -> Result<(Sha256Digest, RefreshTokenState), TokenError> {
+    let presented = parameters.get("refresh_token").ok_or(TokenError::ParameterMissing("refresh_token"))?;
     if presented.len() > MAXIMUM_REFRESH_TOKEN {
         return Err(TokenError::ParameterTooLong("refresh_token"));
     }
     let digest = AwsLc.sha256(&[presented.as_bytes()]);
-    let Redemption { server, now, .. } = redemption;
-    let state = server
-        .store
-        .find_refresh_token(&digest, now, server.settings.refresh_grace)
-        .await
-        .map_err(|error| unavailable("find_refresh_token", &error))?;
+    let state = server.store.find_refresh_token(&digest, now, server.settings.refresh_grace).await;
+    Ok((digest, state.map_err(|error| unavailable("find_refresh_token", &error))?))
+}
+
+pub(super) async fn redeem(redemption: Redemption<'_>) -> Result<Granted, TokenError> {
+    let (digest, state) = find(redemption.server, redemption.parameters, redemption.now).await?;
     match state {
         RefreshTokenState::Live { grant, .. } => {
             let granted = accept(&redemption, &grant).await?;
@@ -174,7 +189,7 @@ async fn end_family(redemption: &Redemption<'_>, grant: &GrantRecord) -> Result<
 /// A refresh token of 256 random bits for this grant, and its record.
 pub(crate) fn new_token(
     grant: &GrantRecord,
-    now: bindery_core::time::UnixTime,
+    now: UnixTime,
 ) -> Result<(Zeroizing<String>, RefreshTokenRecord), TokenError> {
     let token = Zeroizing::new(random_token().map_err(|_| TokenError::Unavailable)?);
     let record = RefreshTokenRecord {

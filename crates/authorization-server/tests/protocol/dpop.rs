@@ -233,6 +233,20 @@ async fn a_full_replay_memory_refuses_and_says_that_it_can_not_decide() {
 }
 
 #[tokio::test]
+async fn strangers_who_say_the_name_of_a_public_client_fill_no_replay_memory() {
+    let mut setup = Setup::new();
+    setup.configuration["dpop"] = json!({"replay_bound": 1});
+    let world = setup.start().await;
+    for _ in 0..3 {
+        let guess = world.refresh("public-client", "no-token-of-ours").dpop(world.proof(&key()));
+        world.send(guess).await.error(400, "invalid_grant");
+    }
+    let other_grant = Call::token("client_credentials").with("client_id", "public-client");
+    world.send(other_grant.dpop(world.proof(&key()))).await.error(400, "unauthorized_client");
+    world.send(call(&world, "jwt-client").dpop(world.proof(&key()))).await.ok();
+}
+
+#[tokio::test]
 async fn a_replay_memory_in_the_store_is_shared_by_all_servers_on_it() {
     let mut setup = Setup::new();
     setup.configuration["dpop"] = json!({"replay": "store"});
