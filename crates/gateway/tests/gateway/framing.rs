@@ -88,3 +88,23 @@ async fn paths_that_the_application_may_read_differently_never_reach_it() {
         }
     }
 }
+
+/// DPOP-4.1-01: the names of headers have no case, their values have.
+#[tokio::test]
+async fn a_proof_is_found_under_its_name_in_any_case() {
+    let scene = Scene::new();
+    let (client, token) = scene.client();
+    for name in ["DPoP", "DPOP", "dpop", "dPoP"] {
+        let proof = client.proof("GET", "/x", &token);
+        let head = |proof: &str| {
+            format!(
+                "GET /x HTTP/1.1\r\nHOST: api.example\r\nAUTHORIZATION: DPoP {token}\r\n{name}: {proof}\r\n\
+                 connection: close\r\n\r\n"
+            )
+        };
+        let answer = raw(&scene, &head(&proof.to_uppercase())).await;
+        assert!(answer.starts_with("HTTP/1.1 401"), "{name}: {answer}");
+        let answer = raw(&scene, &head(&proof)).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{name}: {answer}");
+    }
+}
