@@ -43,7 +43,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     guard.ready().await;
 
     let api = Router::new().route("/orders", get(orders)).layer(GuardLayer::new(guard));
-    let file = |name: &str, default: &str| PathBuf::from(std::env::var(name).unwrap_or_else(|_| default.into()));
+    let file =
+        |name: &str, default: &str| PathBuf::from(std::env::var(name).unwrap_or_else(|_| default.into()));
     let (certificate, key) = (file("CERTIFICATE", "server.pem"), file("KEY", "server.key"));
     let tls = ServerTls::from_pem_files(&certificate, &key, ClientCertificates::Asked)?;
     let listener = Listener::tls(SocketAddr::from(([127, 0, 0, 1], 8443)), tls, Limits::default())?;

@@ -8,11 +8,17 @@ use bindery_core::crypto::Sha256Digest;
 use bindery_core::rejection::Rejection;
 use bindery_core::time::UnixTime;
 use bytes::BytesMut;
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
 
 use crate::outbound;
 
 /// How long an answer is believed.
 pub const LIFETIME: Duration = Duration::from_secs(10);
+
+/// How many questions may be open at once. More are refused, so that a flood of made-up tokens falls on the
+/// guard and not on the authorization server.
+pub const MOST_AT_ONCE: usize = 128;
 
 /// How the guard authenticates at the introspection endpoint.
 #[derive(Clone)]
@@ -21,8 +27,8 @@ pub enum IntrospectionCredentials {
     ClientSecretBasic {
         /// The guard's client identifier.
         client_id: String,
-        /// Its secret.
-        secret: String,
+        /// Its secret; wiped when dropped.
+        secret: Zeroizing<String>,
     },
     /// By the client certificate of the guard's HTTP client (RFC 8705); only the identifier is sent.
     Mtls {
@@ -43,6 +49,7 @@ pub(crate) struct Introspection {
     endpoint: String,
     credentials: IntrospectionCredentials,
     client: reqwest::Client,
+    asking: Semaphore,
     inactive: quick_cache::sync::Cache<Sha256Digest, UnixTime>,
 }
 
@@ -52,7 +59,8 @@ impl Introspection {
         credentials: IntrospectionCredentials,
         client: reqwest::Client,
     ) -> Self {
-        Self { endpoint, credentials, client, inactive: quick_cache::sync::Cache::new(10_000) }
+        let (asking, inactive) = (Semaphore::new(MOST_AT_ONCE), quick_cache::sync::Cache::new(10_000));
+        Self { endpoint, credentials, client, asking, inactive }
     }
 
     /// The endpoint's answer about `token`.
@@ -65,11 +73,17 @@ impl Introspection {
         if self.inactive.get(digest).is_some_and(|until| now < until) {
             return Err(Rejection::TokenInactive);
         }
+        // Anybody can send made-up bearer tokens, and each is a question: the endpoint gets so many at once.
+        let Ok(_permit) = self.asking.try_acquire() else {
+            tracing::error!(event = "introspection_failed", reason = "too many questions at once");
+            return Err(Rejection::IntrospectionUnavailable);
+        };
         let mut form = vec![("token", token), ("token_type_hint", "access_token")];
         let mut request = self.client.post(&self.endpoint).header("accept", "application/json");
         match &self.credentials {
             IntrospectionCredentials::ClientSecretBasic { client_id, secret } => {
-                request = request.basic_auth(form_encode(client_id), Some(form_encode(secret)));
+                request =
+                    request.basic_auth(form_encode(client_id), Some(&*Zeroizing::new(form_encode(secret))));
             }
             IntrospectionCredentials::Mtls { client_id } => form.push(("client_id", client_id)),
         }
@@ -88,4 +102,22 @@ impl Introspection {
 /// RFC 6749 section 2.3.1: identifier and secret are form-encoded before they are joined.
 fn form_encode(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_flood_of_made_up_tokens_is_refused_before_the_endpoint_is_asked() {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let client = crate::outbound::http_client_builder().build().unwrap();
+        let credentials = IntrospectionCredentials::Mtls { client_id: "guard".into() };
+        // Nobody answers at this address; a question that was sent would end as unavailable too, but not at once.
+        let endpoint = Introspection::new("https://192.0.2.1/introspect".into(), credentials, client);
+        let _all = endpoint.asking.acquire_many(u32::try_from(MOST_AT_ONCE).unwrap()).await.unwrap();
+        let question = endpoint.ask("made-up", &[0; 32], UnixTime::from_seconds(0));
+        let answer = futures_util::FutureExt::now_or_never(question);
+        assert_eq!(answer, Some(Err(Rejection::IntrospectionUnavailable)));
+    }
 }

@@ -55,3 +55,10 @@ fn refuses_nonce_keys_that_would_never_judge() {
         assert!(refused.starts_with("nonce_key.id = "), "{refused}");
     }
 }
+
+#[test]
+fn refuses_two_tables_of_one_issuer() {
+    let again = "[[issuer]]\nissuer = \"https://as.example\"\naudiences = [\"https://other.example\"]";
+    let refused = configuration(again).trusted_issuers().unwrap_err().to_string();
+    assert!(refused.contains("issuer.issuer") && refused.contains("one [[issuer]]"), "{refused}");
+}
