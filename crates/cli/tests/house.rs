@@ -45,7 +45,10 @@ fn dependency_arrows_point_down() {
     for name in seen.keys() {
         let known = ARROWS.iter().any(|(known, _)| known == name);
         let outside = ["bindery", "bindery-benches"].contains(&name.as_str());
-        assert!(known || outside, "{name} has no place in the house: give it one here and in ARCHITECTURE.md");
+        assert!(
+            known || outside,
+            "{name} has no place in the house: give it one here and in ARCHITECTURE.md"
+        );
     }
 }
 
@@ -63,11 +66,13 @@ fn architecture_names_functions_that_exist() {
     let mut checked = 0;
     for block in text.split("```life").skip(1).map(|rest| rest.split("```").next().unwrap()) {
         for word in block.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')) {
+            let word = word.trim_end_matches(':');
             let parts: Vec<&str> = word.split("::").collect();
             if parts.len() < 2 || parts.iter().any(|part| part.is_empty()) {
                 continue;
             }
-            let source = sources_of(parts[0]).unwrap_or_else(|| panic!("{word}: {} is not a crate", parts[0]));
+            let source =
+                sources_of(parts[0]).unwrap_or_else(|| panic!("{word}: {} is not a crate", parts[0]));
             let kinds = ["fn ", "struct ", "enum ", "trait ", "mod ", "const "];
             let name = parts.last().unwrap();
             let defined = kinds.iter().any(|kind| defines(&source, kind, name));

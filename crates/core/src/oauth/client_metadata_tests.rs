@@ -1,3 +1,5 @@
+//! Registrations that must not be taken, one rule each.
+
 use super::*;
 use crate::mtls::subject::SubjectKind;
 use alloc::string::ToString as _;
