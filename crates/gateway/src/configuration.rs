@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bindery_core::mtls::certificate::CertificateThumbprint;
 use bindery_http::EdgePolicy;
 use bindery_http::cors::{AllowedOrigins, CorsLayer};
 use bindery_http::tls::{self, ClientIdentity};
-use bindery_http::trusted_proxy::{TrustedProxies, TrustedProxySettings, VerificationHeader};
+use bindery_http::trusted_proxy_configuration::{
+    EdgePolicyInvalid, TrustedProxiesConfiguration, edge_policy,
+};
 use bindery_resource_server::configuration::{GuardParts, PublicUrl};
 use bindery_resource_server::{ConfigurationInvalid, GuardConfiguration};
 use bindery_store::ReplayStore;
@@ -95,29 +96,6 @@ pub struct UpstreamConfiguration {
     pub forward_credentials: bool,
 }
 
-/// Proxies that end TLS in front of the gateway.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrustedProxiesConfiguration {
-    /// The header format that they write.
-    pub format: String,
-    /// The addresses and networks that they connect from.
-    #[serde(default)]
-    pub networks: Vec<String>,
-    /// The thumbprints (`x5t#S256`) of their own certificates.
-    #[serde(default)]
-    pub proxy_certificates: Vec<String>,
-    /// Another name for the format's certificate header.
-    #[serde(default)]
-    pub certificate_header: Option<String>,
-    /// Another name for the format's chain header.
-    #[serde(default)]
-    pub chain_header: Option<String>,
-    /// Another name for the format's verification header, or `none` if the proxies send none.
-    #[serde(default)]
-    pub verification_header: Option<String>,
-}
-
 fn default_connect() -> u64 {
     5
 }
@@ -182,12 +160,18 @@ impl GatewayConfiguration {
     /// # Errors
     /// [`ConfigurationInvalid`] about `trusted_proxies` or `strip_headers`.
     pub fn edge_policy(&self) -> Result<EdgePolicy, ConfigurationInvalid> {
-        let edge = match &self.trusted_proxies {
-            None => EdgePolicy::direct(),
-            Some(configured) => EdgePolicy::behind(configured.trusted_proxies()?),
-        };
-        edge.also_stripping(&self.strip_headers).map_err(|reason| {
-            invalid("strip_headers", format!("{:?}", self.strip_headers), reason, "write names of headers")
+        let configured = self.trusted_proxies.as_ref();
+        edge_policy(configured, &self.strip_headers).map_err(|reason| match reason {
+            EdgePolicyInvalid::TrustedProxies(reason) => {
+                let format = configured.map_or("", |configured| &configured.format);
+                invalid("trusted_proxies", format, reason, "correct the table, or leave it out")
+            }
+            EdgePolicyInvalid::StripHeaders(reason) => invalid(
+                "strip_headers",
+                format!("{:?}", self.strip_headers),
+                reason,
+                "write names of headers",
+            ),
         })
     }
 
@@ -201,36 +185,6 @@ impl GatewayConfiguration {
         };
         let methods = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
         Ok(Some(CorsLayer::new(origins, &methods)))
-    }
-}
-
-impl TrustedProxiesConfiguration {
-    fn trusted_proxies(&self) -> Result<TrustedProxies, ConfigurationInvalid> {
-        let certificates = self.proxy_certificates.iter().map(|text| {
-            CertificateThumbprint::parse(text).map_err(|_| {
-                invalid(
-                    "trusted_proxies.proxy_certificates",
-                    text,
-                    "it is not a SHA-256 thumbprint in base64url",
-                    "write the 43 characters of the certificate's x5t#S256",
-                )
-            })
-        });
-        let settings = TrustedProxySettings {
-            format: self.format.clone(),
-            networks: self.networks.clone(),
-            proxy_certificates: certificates.collect::<Result<_, _>>()?,
-            certificate_header: self.certificate_header.clone(),
-            chain_header: self.chain_header.clone(),
-            verification_header: match self.verification_header.as_deref() {
-                None => VerificationHeader::Usual,
-                Some("none") => VerificationHeader::NotSent,
-                Some(name) => VerificationHeader::Named(name.to_owned()),
-            },
-        };
-        TrustedProxies::new(settings).map_err(|reason| {
-            invalid("trusted_proxies", &self.format, reason, "correct the table, or leave it out")
-        })
     }
 }
 

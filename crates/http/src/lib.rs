@@ -20,8 +20,10 @@ pub mod redacted;
 pub mod render;
 pub mod tls;
 pub mod trusted_proxy;
+pub mod trusted_proxy_configuration;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use edge_policy::EdgePolicy;
 pub use peer::{ApplicationProtocol, Peer};
 pub use tls::ClientCertificates;
+pub use trusted_proxy_configuration::TrustedProxiesConfiguration;

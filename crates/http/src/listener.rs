@@ -15,6 +15,7 @@ use hyper_util::rt::TokioTimer;
 use tokio::sync::Semaphore;
 use tower::Service;
 
+use crate::edge_policy::EdgePolicy;
 use crate::tls::ServerTls;
 use admission::Admission;
 
@@ -59,6 +60,7 @@ pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
     tls: Option<ServerTls>,
+    only_proxies_of: Option<EdgePolicy>,
     limits: Limits,
     handle: ListenerHandle,
 }
@@ -80,12 +82,21 @@ impl Listener {
         Self::bind(address, None, limits)
     }
 
+    /// Closes every connection at once that comes from no listed proxy of `edge`. On a listener without TLS
+    /// nobody else may speak: what they send was open to all, and their address is all that is known of them.
+    #[must_use]
+    pub fn only_for_proxies_of(mut self, edge: EdgePolicy) -> Self {
+        self.only_proxies_of = Some(edge);
+        self
+    }
+
     fn bind(address: SocketAddr, tls: Option<ServerTls>, limits: Limits) -> Result<Self, ListenFailed> {
         let failed = |source| ListenFailed { address, source };
         let socket = TcpListener::bind(address).map_err(failed)?;
         socket.set_nonblocking(true).map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
-        Ok(Self { socket, address, tls, limits, handle: ListenerHandle(axum_server::Handle::new()) })
+        let handle = ListenerHandle(axum_server::Handle::new());
+        Ok(Self { socket, address, tls, only_proxies_of: None, limits, handle })
     }
 
     /// The real address, with the real port.
@@ -125,6 +136,7 @@ impl Listener {
     {
         let admission = Admission {
             tls: self.tls,
+            only_proxies_of: self.only_proxies_of,
             permits: Arc::new(Semaphore::new(self.limits.maximum_connections)),
             limits: self.limits,
         };

@@ -203,3 +203,31 @@ fn a_bind_failure_names_the_address_and_the_remedy() {
     let error = Listener::plaintext(elsewhere, Limits::default()).unwrap_err().to_string();
     assert!(error.contains("no such address"), "{error}");
 }
+
+#[tokio::test]
+async fn without_tls_only_listed_proxies_are_answered_and_their_headers_alone_are_facts() {
+    let listed = |network: &str| {
+        let settings = crate::trusted_proxy::TrustedProxySettings {
+            format: "rfc9440".into(),
+            networks: vec![network.into()],
+            ..Default::default()
+        };
+        EdgePolicy::behind(crate::trusted_proxy::TrustedProxies::new(settings).unwrap())
+    };
+    for (edge, answered) in [
+        (listed("127.0.0.1"), true),
+        (listed("127.0.0.0/8"), true),
+        (listed("127.0.0.2"), false),
+        (EdgePolicy::direct(), false),
+    ] {
+        let listener = Listener::plaintext(any_port(), Limits::default()).unwrap().only_for_proxies_of(edge);
+        let (address, handle) = (listener.local_address(), listener.handle());
+        tokio::spawn(listener.serve(says_its_peer()));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+        let answer = read_to_close(&mut stream).await;
+        assert_eq!(answer.starts_with(b"HTTP/1.1 200"), answered, "{}", String::from_utf8_lossy(&answer));
+        assert!(answered || answer.is_empty());
+        handle.shut_down(Duration::ZERO);
+    }
+}

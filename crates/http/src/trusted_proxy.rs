@@ -127,6 +127,18 @@ impl TrustedProxies {
         confirmed.then_some(TrustedPeer(()))
     }
 
+    /// Confirms that the proxies can be known without TLS, by their addresses.
+    ///
+    /// # Errors
+    /// [`TrustedProxiesInvalid::CertificateWithoutTls`].
+    pub fn require_known_by_address(&self) -> Result<(), TrustedProxiesInvalid> {
+        if self.proxy_certificates.is_empty() {
+            Ok(())
+        } else {
+            Err(TrustedProxiesInvalid::CertificateWithoutTls)
+        }
+    }
+
     /// The client's certificate of one request. From a listed proxy only the header counts, from anybody
     /// else only the handshake; the headers of others are ignored (and have been stripped).
     ///
@@ -220,6 +232,17 @@ pub enum TrustedProxiesInvalid {
     /// A network that holds every address.
     #[error("`{0}` trusts every client on earth to name its own certificate; list the proxies' own networks")]
     Everybody(String),
+    /// Not a thumbprint.
+    #[error(
+        "`{0}` is not a SHA-256 thumbprint in base64url; write the 43 characters of the certificate's x5t#S256"
+    )]
+    ProxyCertificate(String),
+    /// Connections without TLS bring no certificate by which a proxy could be known.
+    #[error(
+        "without TLS a proxy can't show one of the listed `proxy_certificates`; list `networks` alone, or let \
+         the listener end TLS"
+    )]
+    CertificateWithoutTls,
     /// The format has no such header.
     #[error("header `{0}` is configured, but format `{1}` has no header of that purpose; remove it")]
     NoSuchHeader(String, &'static str),

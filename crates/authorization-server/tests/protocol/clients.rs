@@ -7,6 +7,7 @@ use bindery_core::crypto::Cryptography as _;
 use bindery_core::encoding::base64url;
 use bindery_core::mtls::certificate::ClientCertificate;
 use bindery_crypto::{AwsLc, SigningKey};
+use bindery_http::EdgePolicy;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -21,6 +22,7 @@ pub(crate) struct Setup {
     pub(crate) self_signed: ClientCertificate,
     pub(crate) configuration: Value,
     pub(crate) key_fetcher: Option<Arc<dyn KeySetFetcher>>,
+    pub(crate) edge: EdgePolicy,
 }
 
 impl Setup {
@@ -93,6 +95,14 @@ impl Setup {
                 })),
             ],
         });
-        Self { ca, other_ca, assertion_key, self_signed, configuration, key_fetcher: None }
+        Self {
+            ca,
+            other_ca,
+            assertion_key,
+            self_signed,
+            configuration,
+            key_fetcher: None,
+            edge: EdgePolicy::direct(),
+        }
     }
 }

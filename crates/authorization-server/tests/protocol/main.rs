@@ -15,6 +15,7 @@ mod logging;
 mod metadata;
 mod mtls;
 mod outage;
+mod proxies;
 mod refresh;
 mod revocation;
 mod support;

@@ -2,7 +2,7 @@
 //! them: requests go through the router with the peer that a listener would have put there.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -161,6 +161,7 @@ pub(crate) struct Call {
     headers: Vec<(&'static str, String)>,
     certificate: Option<ClientCertificate>,
     raw_body: Option<String>,
+    from: Option<IpAddr>,
 }
 
 impl Call {
@@ -203,6 +204,12 @@ impl Call {
         self
     }
 
+    /// From another address than loopback.
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        self.from = Some(address.parse().unwrap());
+        self
+    }
+
     pub(crate) fn raw_body(mut self, body: &str) -> Self {
         self.raw_body = Some(body.into());
         self
@@ -225,6 +232,7 @@ impl Setup {
         let key = SealingKey::from_file(key_file.path()).unwrap();
         let mut parts = ServerParts::new(store.clone(), clock.clone(), key);
         parts.key_fetcher = self.key_fetcher;
+        parts.edge = self.edge;
         let server = AuthorizationServer::start(&configuration, parts).await.unwrap();
         // Past the time from which proofs could be older than the replay memory.
         clock.advance(Duration::from_secs(100));
@@ -275,15 +283,25 @@ impl World {
         for (name, value) in call.headers {
             request.headers_mut().append(name, value.parse().unwrap());
         }
-        self.dispatch(request, call.certificate).await
+        let from = call.from.unwrap_or(Ipv4Addr::LOCALHOST.into());
+        self.dispatch_from(from, request, call.certificate).await
     }
 
     pub(crate) async fn dispatch(
         &self,
+        request: Request<Body>,
+        certificate: Option<ClientCertificate>,
+    ) -> Answer {
+        self.dispatch_from(Ipv4Addr::LOCALHOST.into(), request, certificate).await
+    }
+
+    async fn dispatch_from(
+        &self,
+        from: IpAddr,
         mut request: Request<Body>,
         certificate: Option<ClientCertificate>,
     ) -> Answer {
-        let mut peer = Peer::plaintext(SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000)));
+        let mut peer = Peer::plaintext(SocketAddr::from((from, 40_000)));
         peer.encrypted = true;
         peer.certificate = match certificate {
             Some(certificate) => PresentedCertificate::Present(certificate),

@@ -14,7 +14,8 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::Status;
-use super::server::{ListenerSettings, StopSignal};
+use super::listener::ListenerSettings;
+use super::server::StopSignal;
 use crate::settings::{self, read_file};
 
 /// Runs the gateway until it is stopped by SIGTERM or Ctrl-C.
@@ -72,6 +73,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
         http_client: http_client(file.issuer_roots_file.as_deref())?,
         observer: None,
     };
+    let edge = file.gateway.edge_policy().with_context(|| arguments.config.display().to_string())?;
     let gateway = file.gateway.into_gateway(parts).with_context(|| arguments.config.display().to_string())?;
     for route in gateway.guard().routes() {
         let (path, mode) = (&route.path, route.mode.name());
@@ -82,12 +84,12 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
         }
     }
     if arguments.check {
-        file.listener.tls(Some(ClientCertificates::Asked))?;
+        file.listener.check(Some(ClientCertificates::Asked), &edge)?;
         tracing::info!(event = "configuration_checked");
         return Ok(Status::Done);
     }
     let stop = StopSignal::listen()?;
-    let listener = file.listener.bind(Some(ClientCertificates::Asked))?;
+    let listener = file.listener.bind(Some(ClientCertificates::Asked), &edge)?;
     gateway.guard().ready().await;
     tracing::info!(event = "listening", address = %listener.local_address());
     let handle = listener.handle();

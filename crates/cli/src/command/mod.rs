@@ -4,6 +4,7 @@ mod client;
 mod demo;
 mod explain;
 mod gateway;
+mod listener;
 mod request;
 mod server;
 

@@ -1,7 +1,6 @@
 //! `bindery server`: the authorization server, its listeners and its store, from one configuration file.
 //! What the options mean is decided by the crates that they configure; here they are put together.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +8,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bindery_authorization_server::{AuthorizationServer, SealingKey, ServerConfiguration, ServerParts};
 use bindery_crypto::random_bytes;
-use bindery_http::listener::{Limits, Listener, ListenerHandle};
-use bindery_http::tls::ServerTls;
-use bindery_http::{ClientCertificates, Clock as _, SystemClock};
+use bindery_http::listener::ListenerHandle;
+use bindery_http::trusted_proxy_configuration::edge_policy;
+use bindery_http::{ClientCertificates, Clock as _, EdgePolicy, SystemClock, TrustedProxiesConfiguration};
 use bindery_store::AuthorizationStore;
 use bindery_store::memory::{MemoryStore, ReplayMemory};
 use bindery_store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
@@ -21,6 +20,7 @@ use serde_json::{Map, Value};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Status;
+use super::listener::ListenerSettings;
 use crate::settings;
 
 /// How long running requests may take to end when the server is stopped.
@@ -46,43 +46,17 @@ pub(crate) struct ServerFile {
     /// Where clients with certificates connect, when that is another place; it always asks for them.
     #[serde(default)]
     mtls_listener: Option<ListenerSettings>,
+    /// Proxies in front that end TLS and forward client certificates; without it clients connect directly.
+    #[serde(default)]
+    trusted_proxies: Option<TrustedProxiesConfiguration>,
+    /// Further headers by which this estate tells identities; no client's are read.
+    #[serde(default)]
+    strip_headers: Vec<String>,
     /// Where state is kept.
     #[serde(default)]
     store: StoreSettings,
     /// The issuer.
     pub(crate) server: ServerConfiguration,
-}
-
-/// One socket.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ListenerSettings {
-    /// Address and port.
-    address: SocketAddr,
-    /// The certificate chain, PEM, leaf first.
-    certificate_file: PathBuf,
-    /// Its private key, PEM.
-    key_file: PathBuf,
-    /// Whether clients are asked for certificates.
-    #[serde(default)]
-    client_certificates: Asked,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Asked {
-    #[default]
-    NotAsked,
-    Asked,
-}
-
-impl From<Asked> for ClientCertificates {
-    fn from(asked: Asked) -> Self {
-        match asked {
-            Asked::NotAsked => Self::NotAsked,
-            Asked::Asked => Self::Asked,
-        }
-    }
 }
 
 /// Where state is kept.
@@ -106,21 +80,6 @@ enum Durability {
     #[default]
     Full,
     Normal,
-}
-
-impl ListenerSettings {
-    /// Reads certificate and key.
-    pub(crate) fn tls(&self, asked: Option<ClientCertificates>) -> anyhow::Result<ServerTls> {
-        let asked = asked.unwrap_or_else(|| self.client_certificates.into());
-        ServerTls::from_pem_files(&self.certificate_file, &self.key_file, asked).with_context(|| {
-            format!("certificate_file and key_file of the listener on {} can't be used", self.address)
-        })
-    }
-
-    /// Binds the socket.
-    pub(crate) fn bind(&self, asked: Option<ClientCertificates>) -> anyhow::Result<Listener> {
-        Ok(Listener::tls(self.address, self.tls(asked)?, Limits::default())?)
-    }
 }
 
 impl StoreSettings {
@@ -168,6 +127,11 @@ impl ServerFile {
         settings::read(path)
     }
 
+    /// Whom the server believes about certificates.
+    fn edge_policy(&self) -> anyhow::Result<EdgePolicy> {
+        Ok(edge_policy(self.trusted_proxies.as_ref(), &self.strip_headers)?)
+    }
+
     pub(crate) const fn store(&self) -> &StoreSettings {
         &self.store
     }
@@ -178,7 +142,8 @@ impl ServerFile {
         let mut configuration = self.server.clone();
         configuration.client.push(members.clone());
         let store = StoreSettings::default().open().await?;
-        AuthorizationServer::start(&configuration, parts(store, SealingKey::ephemeral()?)).await?;
+        let parts = self.parts(store, SealingKey::ephemeral()?)?;
+        AuthorizationServer::start(&configuration, parts).await?;
         Ok(())
     }
 
@@ -187,13 +152,19 @@ impl ServerFile {
         &self,
         store: Arc<dyn AuthorizationStore>,
     ) -> anyhow::Result<AuthorizationServer> {
-        Ok(AuthorizationServer::start(&self.server, parts(store, self.store.sealing_key()?)).await?)
+        let parts = self.parts(store, self.store.sealing_key()?)?;
+        Ok(AuthorizationServer::start(&self.server, parts).await?)
     }
-}
 
-/// What the server runs on.
-fn parts(store: Arc<dyn AuthorizationStore>, sealing_key: SealingKey) -> ServerParts {
-    ServerParts::new(store, Arc::new(SystemClock), sealing_key)
+    /// What the server runs on.
+    fn parts(
+        &self,
+        store: Arc<dyn AuthorizationStore>,
+        sealing_key: SealingKey,
+    ) -> anyhow::Result<ServerParts> {
+        let parts = ServerParts::new(store, Arc::new(SystemClock), sealing_key);
+        Ok(ServerParts { edge: self.edge_policy()?, ..parts.fetching_keys(&self.server)? })
+    }
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
@@ -201,9 +172,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
     let file = ServerFile::read(&arguments.config)?;
     let store = file.store.open().await?;
     let server = file.start(store).await.with_context(|| arguments.config.display().to_string())?;
+    let edge = file.edge_policy()?;
     if arguments.check {
         for listener in [Some(&file.listener), file.mtls_listener.as_ref()].into_iter().flatten() {
-            listener.tls(None)?;
+            listener.check(None, &edge)?;
         }
         tracing::info!(event = "configuration_checked", issuer = server.issuer());
         return Ok(Status::Done);
@@ -212,9 +184,9 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
         tracing::warn!("no [store] path is configured: clients, grants and keys are gone with this process");
     }
     let stop = StopSignal::listen()?;
-    let mut listeners = vec![file.listener.bind(None)?];
+    let mut listeners = vec![file.listener.bind(None, &edge)?];
     if let Some(settings) = &file.mtls_listener {
-        listeners.push(settings.bind(Some(ClientCertificates::Asked))?);
+        listeners.push(settings.bind(Some(ClientCertificates::Asked), &edge)?);
     }
     server.ready().await;
     let maintenance = server.spawn_maintenance();

@@ -18,12 +18,14 @@ use tower::Service;
 
 use super::Limits;
 use super::opening::{Opening, Transport};
+use crate::edge_policy::EdgePolicy;
 use crate::peer::{ApplicationProtocol, Peer};
 use crate::tls::{ClientCertificates, ServerTls};
 
 #[derive(Clone)]
 pub(super) struct Admission {
     pub(super) tls: Option<ServerTls>,
+    pub(super) only_proxies_of: Option<EdgePolicy>,
     pub(super) permits: Arc<Semaphore>,
     pub(super) limits: Limits,
 }
@@ -74,6 +76,12 @@ impl Admission {
                 Box::new(stream)
             }
         };
+        if let Some(edge) = &self.only_proxies_of
+            && edge.trusted_proxies().and_then(|proxies| proxies.confirm_peer(&peer)).is_none()
+        {
+            tracing::warn!(peer = %peer.address, "closed a connection: it comes from no listed proxy");
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         Ok((Opening::new(transport, self.limits.header_timeout, permit), peer))
     }
 }
