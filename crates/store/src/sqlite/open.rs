@@ -125,7 +125,7 @@ impl SqliteStore {
             .acquire_timeout(options.busy_timeout)
             .test_before_acquire(false)
             .connect_lazy_with(connect.read_only(true));
-        let (writer, writing) = Writer::start(connection, file.clone());
+        let (writer, writing) = Writer::start(connection, write, file.clone());
         let writing = Arc::new(Mutex::new(Some(writing)));
         Ok(Self { writer, readers, file, fingerprints, writing })
     }

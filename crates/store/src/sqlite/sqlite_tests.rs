@@ -193,6 +193,30 @@ async fn the_file_is_for_its_owner_alone() {
     }
 }
 
+/// SQLite itself rolls back when the disk is full, and the connection must not stay wedged by that.
+#[tokio::test]
+async fn a_full_disk_is_unavailable_and_writes_go_on_once_there_is_room() {
+    let file = File::new();
+    let store = file.store().await;
+    store.insert_client(&client("before")).await.unwrap();
+    let limit = store.writer.write("limiting", |c| {
+        Box::pin(async move {
+            sqlx::query("PRAGMA max_page_count = 1")
+                .execute(c)
+                .await
+                .map(|_| ())
+                .map_err(row::unavailable("limiting"))
+        })
+    });
+    limit.await.unwrap();
+    let large = ClientRecord { metadata: json!({ "client_name": "x".repeat(100_000) }), ..client("large") };
+    let full = store.insert_client(&large).await;
+    assert!(matches!(full, Err(StoreError::Unavailable { .. })), "{full:?}");
+    store.insert_client(&client("after")).await.unwrap();
+    assert_eq!(store.find_client("large").await, Ok(None));
+    assert!(store.find_client("before").await.unwrap().is_some());
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn refuses_a_file_that_others_than_its_owner_may_write() {

@@ -5,7 +5,8 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::file::OpenFile;
@@ -21,13 +22,15 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer on the current runtime. The handle ends once the file is closed.
+    /// Starts the writer on the current runtime, on a `connection` that was made with `options`. The handle
+    /// ends once the file is closed.
     pub(super) fn start(
         connection: SqliteConnection,
+        options: SqliteConnectOptions,
         file: Arc<OpenFile>,
     ) -> (Self, tokio::task::JoinHandle<()>) {
         let (jobs, queue) = mpsc::channel(QUEUE);
-        (Self { jobs }, tokio::spawn(run(connection, queue, file)))
+        (Self { jobs }, tokio::spawn(run(connection, options, queue, file)))
     }
 
     /// Runs `work` in a transaction and answers once that is durable.
@@ -97,15 +100,34 @@ where
     }
 }
 
-async fn run(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Box<dyn Job>>, file: Arc<OpenFile>) {
+async fn run(
+    mut connection: SqliteConnection,
+    options: SqliteConnectOptions,
+    mut queue: mpsc::Receiver<Box<dyn Job>>,
+    file: Arc<OpenFile>,
+) {
     while let Some(first) = queue.recv().await {
         let mut answers = Vec::new();
         let committed = transact(&mut connection, first, &mut queue, &file, &mut answers).await;
         for answer in answers {
             answer(committed.clone());
         }
+        if committed.is_err() {
+            renew(&mut connection, &options, &file).await;
+        }
     }
     _ = connection.close().await;
+}
+
+/// Takes a fresh connection after a transaction that failed. SQLite rolls back by itself when the disk is full
+/// or broken; the driver then counts a transaction that is gone, and would begin no other one.
+async fn renew(connection: &mut SqliteConnection, options: &SqliteConnectOptions, file: &OpenFile) {
+    if file.require_in_place("opening the file again").is_err() {
+        return; // Another file at this path is not ours to touch.
+    }
+    if let Ok(fresh) = options.connect().await {
+        _ = std::mem::replace(connection, fresh).close().await;
+    }
 }
 
 /// One transaction: `first`, and whatever has arrived by the time that it is done, and so on.
