@@ -17,6 +17,7 @@ mod full_path;
 mod help;
 mod live_changes;
 mod logs;
+mod real_proxy;
 mod races;
 mod two_gateways;
 mod wrong_input;

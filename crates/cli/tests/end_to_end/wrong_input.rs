@@ -179,6 +179,49 @@ fn files_that_are_missing_or_of_another_kind_are_named() {
             require_message(&config, stage.run(arguments), &parts);
         }
     }
+    let plaintext = good
+        .replace("certificate_file", "# certificate_file")
+        .replace("key_file", "dangerous_plaintext = true\n# key_file");
+    let proxies =
+        |text: &str, proxies: &str| format!("{text}\n[trusted_proxies]\nformat = \"nginx\"\n{proxies}\n");
+    let thumbprint = format!("proxy_certificates = [\"{}\"]", "A".repeat(43));
+    for (name, text, parts) in [
+        (
+            "no-certificate",
+            good.replacen("key_file", "# key_file", 1),
+            ["lacks", "key_file", "dangerous_plaintext"],
+        ),
+        (
+            "both",
+            good.replacen("key_file", "dangerous_plaintext = true\nkey_file", 1),
+            ["dangerous_plaintext", "certificate", "remove"],
+        ),
+        ("alone", plaintext.clone(), ["dangerous_plaintext", "no proxy is listed", "[trusted_proxies]"]),
+        (
+            "by-certificate",
+            proxies(&plaintext, &thumbprint),
+            ["dangerous_plaintext", "proxy_certificates", "networks"],
+        ),
+        ("nobody", proxies(&good, ""), ["trusted_proxies", "no proxy is listed", "list"]),
+        (
+            "everybody",
+            proxies(&good, "networks = [\"0.0.0.0/0\"]"),
+            ["trusted_proxies", "0.0.0.0/0", "own networks"],
+        ),
+        ("strip", format!("strip_headers = [\"a b\"]\n{good}"), ["strip_headers", "`a b`", "header name"]),
+        (
+            "client-keys",
+            format!("{good}\n[server.client_keys]\ndangerous_private_networks = [\"0.0.0.0/0\"]\n"),
+            ["client_keys.dangerous_private_networks", "0.0.0.0/0", "10.20.0.0/16"],
+        ),
+    ] {
+        let config = stage.write(&format!("{name}.toml"), &text);
+        for arguments in [&["server", "--config", &config, "--check"][..], &["server", "--config", &config]] {
+            require_message(&config, stage.run(arguments), &parts);
+        }
+    }
+    let behind = stage.write("behind.toml", &proxies(&plaintext, "networks = [\"10.0.0.7\"]"));
+    stage.run(&["server", "--config", &behind, "--check"]).require(0);
     for command in ["server", "gateway"] {
         let finished = stage.run(&[command, "--config", "/nowhere/bindery.toml"]);
         require_message(command, finished, &["/nowhere/bindery.toml", "--config", "can't be read"]);
