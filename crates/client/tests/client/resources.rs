@@ -365,3 +365,36 @@ async fn a_certificate_bound_token_travels_as_bearer_over_the_same_certificate()
     assert!(seen.iter().all(|seen| seen.certificate.as_deref() == Some(identity.certificate())));
     assert!(seen.iter().all(|seen| seen.proof().is_none()));
 }
+
+/// MTLS-6.3-02: while a new identity takes over, the old one's tokens stay on the old one's connections.
+#[tokio::test]
+async fn the_tokens_of_two_identities_never_meet_the_other_s_certificate() {
+    let authority = authority(|_, count| {
+        let body = json!({"access_token": token(count), "token_type": "Bearer", "expires_in": 300});
+        json_reply(200, &[], &body)
+    })
+    .await;
+    let resource = Server::start(|_, _| ok()).await;
+    let identities = [identity(), identity()];
+    let mut clients = Vec::new();
+    for identity in &identities {
+        let builder = ClientConfiguration::builder(issuer(&authority), "client-1")
+            .authentication(ClientAuthentication::TlsClientAuth { identity: identity.clone() })
+            .sender_constraint(SenderConstraint::Mtls { identity: identity.clone() })
+            .trust_roots(roots());
+        let source = source(builder);
+        source.token().await.unwrap();
+        clients.push(client(&source));
+    }
+    let calls = (0..40).map(|count| clients[count % 2].get(resource.at("/")).send());
+    assert!(join_all(calls).await.into_iter().all(|answer| answer.unwrap().status() == 200));
+    let seen = resource.seen();
+    assert_eq!(seen.len(), 40);
+    for seen in seen {
+        let owner = identities
+            .iter()
+            .position(|identity| seen.certificate.as_deref() == Some(identity.certificate()))
+            .unwrap();
+        assert_eq!(seen.authorization(), Some(format!("Bearer {}", token(owner)).as_str()));
+    }
+}
