@@ -38,13 +38,18 @@ pub struct ServerParts {
     pub edge: EdgePolicy,
     /// Fetches key sets of clients with `jwks_uri`; without it such clients are refused.
     pub key_fetcher: Option<Arc<dyn KeySetFetcher>>,
+    /// Whether client certificates can reach the server: a listener asks for them, or a trusted proxy forwards
+    /// them. Where they can't, nothing that needs one is advertised.
+    pub takes_certificates: bool,
 }
 
 impl ServerParts {
-    /// Parts for a server that clients reach directly and that fetches no key sets.
+    /// Parts for a server that clients reach directly, at a listener that asks for certificates, and that
+    /// fetches no key sets.
     #[must_use]
     pub fn new(store: Arc<dyn AuthorizationStore>, clock: Arc<dyn Clock>, sealing_key: SealingKey) -> Self {
-        Self { store, clock, sealing_key, edge: EdgePolicy::direct(), key_fetcher: None }
+        let edge = EdgePolicy::direct();
+        Self { store, clock, sealing_key, edge, key_fetcher: None, takes_certificates: true }
     }
 
     /// Lets the server fetch key sets as `client_keys` of its configuration says.
@@ -85,6 +90,7 @@ pub(crate) struct Server {
     pub(crate) store: Arc<dyn AuthorizationStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) edge: EdgePolicy,
+    pub(crate) takes_certificates: bool,
     pub(crate) clients: ClientRegistry,
     pub(crate) client_keys: ClientKeyCache,
     pub(crate) trust_anchors: AnchorSets,
@@ -124,6 +130,7 @@ impl AuthorizationServer {
             store,
             clock: parts.clock,
             edge: parts.edge,
+            takes_certificates: parts.takes_certificates,
             clients,
             client_keys,
             trust_anchors,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use axum::extract::State;
 use axum::response::Response;
+use bindery_core::client_auth::ClientAuthMethod;
 use bindery_core::oauth::metadata::AuthorizationServerMetadata;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode};
@@ -30,15 +31,20 @@ fn document(server: &Server) -> Vec<u8> {
     };
     let scopes: BTreeSet<String> =
         server.clients.configured().flat_map(|client| client.metadata.scope.iter().map(Into::into)).collect();
+    let mut client_authentication = settings.profile.client_authentication();
+    if !server.takes_certificates {
+        let by_certificate = [ClientAuthMethod::TlsClientAuth, ClientAuthMethod::SelfSignedTlsClientAuth];
+        client_authentication.retain(|name| by_certificate.iter().all(|method| method.name() != *name));
+    }
     AuthorizationServerMetadata {
         issuer: &settings.issuer,
         endpoints: &settings.base_urls.first().map(|base| urls(base, false)).unwrap_or_default(),
         mtls_aliases: &settings.base_urls.get(1).map(|base| urls(base, true)).unwrap_or_default(),
         grant_types: &grant::names(),
-        client_authentication: &settings.profile.client_authentication(),
+        client_authentication: &client_authentication,
         assertion_algorithms: settings.assertion_algorithms,
         dpop_algorithms: settings.dpop_algorithms,
-        certificate_bound: true,
+        certificate_bound: server.takes_certificates,
         scopes: &scopes.into_iter().collect::<Vec<_>>(),
     }
     .render()

@@ -1,9 +1,14 @@
 //! Metadata (RFC 8414, RFC 8705 section 5, RFC 9449 section 5.1): each advertised value works, each other is refused.
 
+use std::sync::Arc;
+
 use axum::body::Body;
+use bindery_authorization_server::{AuthorizationServer, SealingKey, ServerParts};
 use bindery_core::jose::algorithm::SignatureAlgorithm;
 use bindery_core::jose::jwk::JwkSet;
 use bindery_crypto::SigningKey;
+use bindery_http::Clock as _;
+use bindery_store::memory::{MemoryStore, ReplayMemory};
 use http::Request;
 use serde_json::{Value, json};
 
@@ -39,6 +44,23 @@ async fn both_mechanisms_are_advertised_with_aliases() {
     assert_eq!(document["mtls_endpoint_aliases"], aliases);
     for empty in document.as_object().unwrap().iter().filter(|(_, value)| **value == json!([])) {
         assert_eq!(empty.0, "response_types_supported", "required by RFC 8414, the others are left out");
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_needs_a_certificate_is_advertised_where_none_can_arrive() {
+    let mut world = world().await;
+    let configuration = serde_json::from_value(json!({"issuer": ISSUER})).unwrap();
+    let claims = ReplayMemory::new(100, world.clock.now(), [7; 16]);
+    let store = Arc::new(MemoryStore::new(claims));
+    let mut parts = ServerParts::new(store, world.clock.clone(), SealingKey::ephemeral().unwrap());
+    parts.takes_certificates = false;
+    world.router = AuthorizationServer::start(&configuration, parts).await.unwrap().router();
+    let document = document(&world).await;
+    assert_eq!(document.get("tls_client_certificate_bound_access_tokens"), None);
+    for endpoint in ["token", "introspection", "revocation"] {
+        let methods = texts(&document[format!("{endpoint}_endpoint_auth_methods_supported")]);
+        assert_eq!(methods, ["private_key_jwt", "client_secret_basic", "none"]);
     }
 }
 

@@ -87,6 +87,11 @@ impl ListenerSettings {
         }
     }
 
+    /// Whether it asks clients for certificates.
+    pub(crate) const fn asks_for_certificates(&self) -> bool {
+        matches!(self.client_certificates, Asked::Asked)
+    }
+
     /// Binds the socket.
     pub(crate) fn bind(
         &self,

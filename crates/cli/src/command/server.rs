@@ -163,7 +163,11 @@ impl ServerFile {
         sealing_key: SealingKey,
     ) -> anyhow::Result<ServerParts> {
         let parts = ServerParts::new(store, Arc::new(SystemClock), sealing_key);
-        Ok(ServerParts { edge: self.edge_policy()?, ..parts.fetching_keys(&self.server)? })
+        let edge = self.edge_policy()?;
+        let takes_certificates = self.listener.asks_for_certificates()
+            || self.mtls_listener.is_some()
+            || edge.trusted_proxies().is_some();
+        Ok(ServerParts { edge, takes_certificates, ..parts.fetching_keys(&self.server)? })
     }
 }
 
