@@ -71,7 +71,7 @@ pub struct ServerConfiguration {
 pub enum AssertionAudience {
     /// The issuer, as a string.
     Issuer,
-    /// The issuer, the token endpoint, or the endpoint that is called, under any of the server's bases.
+    /// The issuer, or any endpoint at which clients authenticate, under any of the server's bases.
     OwnUrls,
 }
 

@@ -64,7 +64,7 @@ pub struct OpenError {
 /// Other processes may open the same file on the same machine; SQLite's locks keep them apart. Claims
 /// are bounded by the disk alone: when it is full, every write is `Unavailable`. The file and the two
 /// beside it (`-wal`, `-shm`) hold no token and no open key, yet whoever writes to them can forge any
-/// record: the file is made readable for its owner alone.
+/// record: the file is made for its owner alone, and one that others may write is refused.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
     pub(super) writer: Writer,
