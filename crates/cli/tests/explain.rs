@@ -1,7 +1,7 @@
 //! `bindery explain`, the command: golden output at a fixed time, every hint by the mistake that it names, wrong
 //! inputs with their exit status, and that no whole token, proof, signature or private key is ever printed.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "in a test a panic is the verdict")]
 
 #[path = "explain/fixture.rs"]
 mod fixture;

@@ -2,7 +2,7 @@
 //! very rejection that the protected-request state machine gives. Run over the corpus of `vectors/`, over
 //! requests with one or two defects each, and over requests with bytes changed at random.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a broken fixture must stop the test run")]
+#![expect(clippy::unwrap_used, reason = "a broken fixture must stop the test run")]
 
 #[path = "../../crypto/tests/corpus/mod.rs"]
 mod corpus;

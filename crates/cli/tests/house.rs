@@ -1,6 +1,8 @@
 //! The rules of the house that no compiler checks: dependency arrows point down, ARCHITECTURE.md names what
 //! exists, every file says first what it is for, and none grows beyond a reader's patience.
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the verdict")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

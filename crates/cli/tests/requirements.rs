@@ -2,6 +2,8 @@
 //! stands in its file, every case in its vectors, and no row is without a test unless it says "not yet". It reads
 //! text and judges no behaviour; the tests that are named do that.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "in a test a panic is the verdict")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -19,9 +19,9 @@ pub mod client_auth;
 pub mod crypto;
 pub mod dpop;
 pub mod encoding;
+pub mod explain;
 #[cfg(test)]
 mod fake_cryptography;
-pub mod explain;
 pub mod jose;
 pub mod mtls;
 pub mod oauth;
