@@ -177,11 +177,13 @@ impl AuthorizationServer {
     pub async fn maintain(&self) -> Result<(), StartFailed> {
         let server = &self.0;
         let now = server.clock.now();
-        server.nonce_keys.refresh(&*server.store, &server.sealer, now).await?;
         let algorithms = &server.settings.signing_algorithms;
-        server.signing_keys.refresh(&*server.store, &server.sealer, algorithms, now).await?;
+        // Each is tried whatever becomes of the others: a key that can't be opened must not let the store grow.
+        let nonces = server.nonce_keys.refresh(&*server.store, &server.sealer, now).await;
+        let signing = server.signing_keys.refresh(&*server.store, &server.sealer, algorithms, now).await;
         server.store.purge_expired(now).await?;
-        Ok(())
+        nonces?;
+        signing
     }
 
     /// Runs [`Self::maintain`] every half minute until the returned task is dropped or aborted.

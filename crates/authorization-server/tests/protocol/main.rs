@@ -7,6 +7,7 @@ mod client_authentication;
 mod client_keys;
 mod clients;
 mod configuration;
+mod corpus;
 mod dpop;
 mod durable;
 mod introspection;

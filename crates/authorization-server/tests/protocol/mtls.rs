@@ -90,6 +90,40 @@ async fn the_same_subject_from_another_ca_is_a_stranger() {
 }
 
 #[tokio::test]
+async fn a_revoked_certificate_authenticates_nobody() {
+    let mut setup = Setup::new();
+    let issue = |serial: u8| {
+        let mut params = rcgen::CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(rcgen::DnType::CommonName, "pki-client");
+        params.serial_number = Some(rcgen::SerialNumber::from_slice(&[serial]));
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        let leaf = params.signed_by(&rcgen::KeyPair::generate().unwrap(), &setup.ca).unwrap();
+        ClientCertificate::new(leaf.der().to_vec(), Vec::new(), &bindery_crypto::AwsLc)
+    };
+    let (revoked, good) = (issue(7), issue(8));
+    let list = rcgen::CertificateRevocationListParams {
+        this_update: rcgen::date_time_ymd(2027, 1, 1),
+        next_update: rcgen::date_time_ymd(2028, 1, 1),
+        crl_number: rcgen::SerialNumber::from_slice(&[1]),
+        issuing_distribution_point: None,
+        revoked_certs: vec![rcgen::RevokedCertParams {
+            serial_number: rcgen::SerialNumber::from_slice(&[7]),
+            revocation_time: rcgen::date_time_ymd(2027, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        }],
+        key_identifier_method: rcgen::KeyIdMethod::Sha256,
+    };
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), list.signed_by(&setup.ca).unwrap().pem().unwrap()).unwrap();
+    setup.configuration["trust_anchors"][0]["revocation_lists"] = json!(file.path());
+    let world = setup.start().await;
+    world.send(call("pki-client").certificate(&revoked)).await.error(401, "invalid_client");
+    world.send(call("pki-client").certificate(&good)).await.ok();
+}
+
+#[tokio::test]
 async fn a_good_certificate_behind_a_strangers_leaf_authenticates_nobody() {
     let world = world().await;
     let (stranger, _) = certificate("pki-client", Vec::new(), None);

@@ -34,6 +34,8 @@ pub(crate) const API: &str = "https://api.example";
 pub(crate) const OTHER_API: &str = "https://other.example";
 pub(crate) const SECRET: &str = "a-secret-of-more-than-thirty-two-characters";
 pub(crate) const START: i64 = 1_800_000_000;
+/// What the servers' key file holds.
+pub(crate) const KEY_FILE: [u8; 32] = [5; 32];
 
 pub(crate) type Ca = CertifiedIssuer<'static, KeyPair>;
 
@@ -228,7 +230,7 @@ impl Setup {
         crate::logging::install();
         let configuration: ServerConfiguration = serde_json::from_value(self.configuration).unwrap();
         let key_file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(key_file.path(), [5; 32]).unwrap();
+        std::fs::write(key_file.path(), KEY_FILE).unwrap();
         let key = SealingKey::from_file(key_file.path()).unwrap();
         let mut parts = ServerParts::new(store.clone(), clock.clone(), key);
         parts.key_fetcher = self.key_fetcher;

@@ -12,10 +12,11 @@ use bindery_resource_server::{Mode, outbound};
 use bindery_store::memory::ReplayMemory;
 use clap::Args;
 use serde::Deserialize;
+use tokio::task::JoinSet;
 
 use super::Status;
 use super::listener::ListenerSettings;
-use super::server::StopSignal;
+use super::server::{StopSignal, drain};
 use crate::settings::{self, read_file};
 
 /// Runs the gateway until it is stopped by SIGTERM or Ctrl-C.
@@ -93,11 +94,12 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
     gateway.guard().ready().await;
     tracing::info!(event = "listening", address = %listener.local_address());
     let handle = listener.handle();
-    let serving = tokio::spawn(listener.serve(gateway.service()));
-    stop.stop(vec![handle]).await;
+    let mut serving = JoinSet::new();
+    serving.spawn(listener.serve(gateway.service()));
+    let stopped = stop.serve(&mut serving, vec![handle]).await;
     gateway.shut_down(Duration::from_secs(10)).await;
-    serving.await.context("the listener's task failed")?.context("the listener failed")?;
-    Ok(Status::Done)
+    let drained = drain(&mut serving).await;
+    stopped.and(drained).map(|()| Status::Done)
 }
 
 /// The client for fetching issuers' keys.

@@ -1,6 +1,7 @@
 //! `bindery server`: the authorization server, its listeners and its store, from one configuration file.
 //! What the options mean is decided by the crates that they configure; here they are put together.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
 
 use super::Status;
 use super::listener::ListenerSettings;
@@ -194,19 +196,25 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
     }
     server.ready().await;
     let maintenance = server.spawn_maintenance();
-    let mut serving = tokio::task::JoinSet::new();
+    let mut serving = JoinSet::new();
     let mut handles = Vec::new();
     for listener in listeners {
         tracing::info!(event = "listening", address = %listener.local_address(), issuer = server.issuer());
         handles.push(listener.handle());
         serving.spawn(listener.serve(server.router()));
     }
-    stop.stop(handles).await;
+    let stopped = stop.serve(&mut serving, handles).await;
+    let drained = drain(&mut serving).await;
+    maintenance.abort();
+    stopped.and(drained).map(|()| Status::Done)
+}
+
+/// Waits until all listeners have ended.
+pub(crate) async fn drain(serving: &mut JoinSet<io::Result<()>>) -> anyhow::Result<()> {
     while let Some(ended) = serving.join_next().await {
         ended.context("a listener's task failed")?.context("a listener failed")?;
     }
-    maintenance.abort();
-    Ok(Status::Done)
+    Ok(())
 }
 
 /// SIGTERM and Ctrl-C, heard from the moment that this is made: before it, they kill.
@@ -221,15 +229,28 @@ impl StopSignal {
         Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
 
-    /// Waits for one of them, then lets running requests end.
-    pub(crate) async fn stop(mut self, handles: Vec<ListenerHandle>) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
+    /// Serves until one of them comes, then lets running requests end. A listener that ends by itself stops
+    /// the others too: a server that is half there helps nobody.
+    pub(crate) async fn serve(
+        mut self,
+        serving: &mut JoinSet<io::Result<()>>,
+        handles: Vec<ListenerHandle>,
+    ) -> anyhow::Result<()> {
+        let ended = tokio::select! {
+            _ = self.terminate.recv() => None,
+            _ = self.interrupt.recv() => None,
+            ended = serving.join_next() => ended,
+        };
         tracing::info!(event = "stopping", grace_seconds = GRACE.as_secs());
         for handle in handles {
             handle.shut_down(GRACE);
+        }
+        match ended {
+            None => Ok(()),
+            Some(ended) => {
+                ended.context("a listener's task failed")?.context("a listener failed")?;
+                anyhow::bail!("a listener ended by itself")
+            }
         }
     }
 }
