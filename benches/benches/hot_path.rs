@@ -16,6 +16,8 @@ use bindery_core::dpop::target::{PublicBase, TargetUri};
 use bindery_core::encoding::base64url;
 use bindery_core::mtls::certificate::{CertificateAbsence, PresentedCertificate};
 use bindery_core::rejection::Rejection;
+use bindery_core::replay::ReplayOutcome;
+use bindery_core::resource::known::KnownSender;
 use bindery_core::resource::presentation::RequestFacts;
 use bindery_core::resource::step::{self, AcceptedMechanisms, ResourceIdentity, ResourcePolicy};
 use bindery_core::time::UnixTime;
@@ -73,14 +75,15 @@ fn main() {
     };
     let resource = ResourcePolicy { proof: policy.clone(), mechanisms: AcceptedMechanisms::default() };
     let (ring, memory) = (NonceKeyRing::new(0, MacKey::new([1; 32])), busy_memory(LIVE));
-    let tokens = population.verified_tokens();
+    let senders = known_senders(&population, &identity, &resource, &absent);
     let steps = |index: usize| -> Result<(), Rejection> {
         let Signed { request, .. } = &requests.borrow()[index];
         let (authorization, dpop) = ([request.authorization.as_bytes()], [request.proof.as_bytes()]);
         let facts = facts(&authorization, &dpop, &absent);
-        let started = step::start(&facts, &identity, &resource, Some(&ring), &SignatureSkipped)?;
-        let token = tokens.get(started.token_digest()).ok_or(Rejection::TokenInactive)?;
-        let pending = started.resume(Arc::clone(token))?;
+        let recall = |token: &str| senders.get(token);
+        let (started, known) =
+            step::start_knowing(&facts, recall, &identity, &resource, Some(&ring), &SignatureSkipped)?;
+        let pending = started.resume(Arc::clone(known.ok_or(Rejection::TokenInactive)?.token()))?;
         let outcome = pending.replay_entry().map(|entry| memory.insert_if_absent(&entry, NOW));
         black_box(pending.complete(outcome)?.require_scope(&["orders.read"])?);
         Ok(())
@@ -129,6 +132,31 @@ impl Signed {
         let signature = base64url::decode(&request.proof[signed + 1..]).unwrap_or_default();
         Self { request, signed, signature }
     }
+}
+
+/// What a guard remembers of every client after its first request.
+fn known_senders(
+    population: &Population,
+    identity: &ResourceIdentity,
+    policy: &ResourcePolicy,
+    absent: &PresentedCertificate,
+) -> quick_cache::sync::Cache<Arc<str>, Arc<KnownSender>> {
+    let senders = quick_cache::sync::Cache::new(1024);
+    let tokens = population.verified_tokens();
+    for request in population.requests(tokens.len()) {
+        let (authorization, dpop) = ([request.authorization.as_bytes()], [request.proof.as_bytes()]);
+        let facts = facts(&authorization, &dpop, absent);
+        let started = step::start(&facts, identity, policy, None, &SignatureSkipped).ok();
+        let token = started.as_ref().and_then(|started| tokens.get(started.token_digest())).cloned();
+        let sender = started.zip(token).and_then(|(started, token)| {
+            let request = started.resume(token).ok()?.complete(Some(ReplayOutcome::Inserted)).ok()?;
+            KnownSender::of(&request, &facts, &policy.proof, &AwsLc)
+        });
+        if let Some(sender) = sender {
+            senders.insert(Arc::clone(sender.token_text()), Arc::new(sender));
+        }
+    }
+    senders
 }
 
 const PATH: &str = "/orders/4711/lines";

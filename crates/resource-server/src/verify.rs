@@ -2,13 +2,14 @@
 //! checked, and in which order, stands in `bindery_core::resource::step`; here the answers are fetched.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bindery_core::dpop::nonce::NonceTime;
 use bindery_core::rejection::Rejection;
 use bindery_core::resource::VerifiedRequest;
+use bindery_core::resource::known::KnownSender;
 use bindery_core::resource::presentation::RequestFacts;
 use bindery_core::resource::step::{self, NeedsReplayCheck, Started, Step};
-use bindery_core::token::access_token::VerifiedAccessToken;
 use bindery_crypto::AwsLc;
 use bindery_store::ReplayStore;
 
@@ -23,11 +24,16 @@ pub(crate) async fn verify<R: ReplayStore>(
     route: &Route,
 ) -> Result<(VerifiedRequest, Option<NonceTime>), Rejection> {
     let nonces = guard.nonces.ring.load();
-    let started = step::start(facts, &guard.identity, &route.policy, Some(&nonces), &AwsLc)?;
-    let pending = match guard.tokens.get(started.token_digest(), facts.now) {
-        Some(token) => started.resume(token)?,
+    let recall = |token: &str| guard.tokens.get(token, facts.now);
+    let (started, known) =
+        step::start_knowing(facts, recall, &guard.identity, &route.policy, Some(&nonces), &AwsLc)?;
+    let (pending, remember) = match known {
+        Some(known) => (started.resume(Arc::clone(known.token()))?, None),
         // Boxed, so that the usual request does not carry around the room that fetching needs.
-        None => Box::pin(verify_token(guard, started, facts)).await?,
+        None => {
+            let (pending, span) = Box::pin(verify_token(guard, started, facts)).await?;
+            (pending, Some(span))
+        }
     };
     let nonce_time = pending.proof().and_then(|proof| proof.nonce_time());
     let outcome = match pending.replay_entry() {
@@ -36,41 +42,45 @@ pub(crate) async fn verify<R: ReplayStore>(
         Some(entry) => Some(guard.replay.check_and_insert(entry, facts.now.max(guard.clock.now())).await),
         None => None,
     };
-    Ok((pending.complete(outcome)?, nonce_time))
+    let request = pending.complete(outcome)?;
+    if let Some(span) = remember
+        && let Some(sender) = KnownSender::of(&request, facts, &route.policy.proof, &AwsLc)
+    {
+        guard.tokens.insert(sender, facts.now, span);
+    }
+    Ok((request, nonce_time))
 }
 
-/// A token that is not in the cache: by its issuer's key, or by its issuer's word.
+/// A token that is not in the cache: by its issuer's key, or by its issuer's word. Beside the next step comes
+/// how long that may be believed.
 async fn verify_token<R: ReplayStore>(
     guard: &Inner<R>,
     started: Started<'_>,
     facts: &RequestFacts<'_>,
-) -> Result<NeedsReplayCheck, Rejection> {
+) -> Result<(NeedsReplayCheck, Duration), Rejection> {
     let issuers = &guard.identity.issuers;
-    let (token, pending, span): (Arc<VerifiedAccessToken>, _, _) =
-        match started.examine(issuers, guard.introspection.is_some())? {
-            Step::NeedsKey(step) => {
-                let position = issuers.iter().position(|issuer| issuer.issuer == step.issuer().issuer);
-                let source = position.and_then(|at| guard.keys.get(at)).ok_or(Rejection::KeysUnavailable)?;
-                let keys = source.keys_for(step.key_id(), step.algorithm(), facts.now).await?;
-                let (token, pending) = step.resolve(&keys, &AwsLc)?;
-                (token, pending, key_source::LIFETIME)
-            }
-            Step::NeedsIntrospection(step) => {
-                let (issuer, endpoint) = guard
-                    .introspection
-                    .as_ref()
-                    .and_then(|(at, endpoint)| Some((issuers.get(*at)?, endpoint)))
-                    .ok_or(Rejection::IntrospectionUnavailable)?;
-                let digest = *step.token_digest();
-                let answer = endpoint.ask(step.token(), &digest, facts.now).await?;
-                let (token, pending) = step.resolve(&answer, issuer).inspect_err(|rejection| {
-                    if matches!(rejection, Rejection::TokenInactive) {
-                        endpoint.note_inactive(&digest, facts.now);
-                    }
-                })?;
-                (token, pending, introspection::LIFETIME)
-            }
-        };
-    guard.tokens.insert(token, facts.now, span);
-    Ok(pending)
+    match started.examine(issuers, guard.introspection.is_some())? {
+        Step::NeedsKey(step) => {
+            let position = issuers.iter().position(|issuer| issuer.issuer == step.issuer().issuer);
+            let source = position.and_then(|at| guard.keys.get(at)).ok_or(Rejection::KeysUnavailable)?;
+            let keys = source.keys_for(step.key_id(), step.algorithm(), facts.now).await?;
+            let (_, pending) = step.resolve(&keys, &AwsLc)?;
+            Ok((pending, key_source::LIFETIME))
+        }
+        Step::NeedsIntrospection(step) => {
+            let (issuer, endpoint) = guard
+                .introspection
+                .as_ref()
+                .and_then(|(at, endpoint)| Some((issuers.get(*at)?, endpoint)))
+                .ok_or(Rejection::IntrospectionUnavailable)?;
+            let digest = *step.token_digest();
+            let answer = endpoint.ask(step.token(), &digest, facts.now).await?;
+            let (_, pending) = step.resolve(&answer, issuer).inspect_err(|rejection| {
+                if matches!(rejection, Rejection::TokenInactive) {
+                    endpoint.note_inactive(&digest, facts.now);
+                }
+            })?;
+            Ok((pending, introspection::LIFETIME))
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! bound key) is confirmed by the caller; what needs memory (replay) comes last and is the caller's too:
 //! a proof that fails here never reaches a replay store (DPOP-4.3-14).
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use serde::de::MapAccess;
@@ -162,12 +163,27 @@ pub fn verify_proof(
     context: &ProofContext<'_>,
     cryptography: &dyn Cryptography,
 ) -> Result<VerifiedProof, Rejection> {
+    verify_proof_of(None, proof, policy, context, cryptography)
+}
+
+/// The same for a sender whose header may be known: what a header alone decides was decided when it was read.
+pub(crate) fn verify_proof_of(
+    known: Option<&ProverHeader>,
+    proof: &str,
+    policy: &ProofPolicy,
+    context: &ProofContext<'_>,
+    cryptography: &dyn Cryptography,
+) -> Result<VerifiedProof, Rejection> {
     let jws = CompactJws::split(proof, MAXIMUM_PROOF).map_err(Rejection::ProofMalformed)?;
-    let header_text = jws.decode_header().map_err(Rejection::ProofMalformed)?;
-    let header = JoseHeader::parse(&header_text).map_err(Rejection::ProofMalformed)?;
-    require_type(&header)?;
-    let algorithm = require_algorithm(&header, policy.algorithms)?;
-    let key = require_public_key(&header, algorithm)?;
+    let known = known.filter(|known| known.speaks_for(&jws, policy.algorithms));
+    let read;
+    let (algorithm, key) = match known {
+        Some(known) => (known.algorithm, &known.key),
+        None => {
+            read = read_header(&jws, policy.algorithms)?;
+            (read.0, &read.1)
+        }
+    };
 
     let payload_text = jws.decode_payload().map_err(Rejection::ProofMalformed)?;
     let claims = ProofClaims::parse(&payload_text)?;
@@ -177,10 +193,10 @@ pub fn verify_proof(
     let expires_at = require_fresh(&claims, nonce, policy, context.now)?;
     require_own_limits(&claims, policy, context.now)?;
     confirm_token_hash(&claims, context.access_token)?;
-    verify_signature(&jws, algorithm, &key, cryptography)?;
+    verify_signature(&jws, algorithm, key, cryptography)?;
 
     Ok(VerifiedProof {
-        thumbprint: JwkThumbprint::of(&key, cryptography),
+        thumbprint: known.map_or_else(|| JwkThumbprint::of(key, cryptography), |known| known.thumbprint),
         algorithm,
         issued_at: claims.issued_at,
         nonce,
@@ -188,6 +204,56 @@ pub fn verify_proof(
         identifier: SmallVec::from_slice(claims.identifier.as_bytes()),
         target: SmallVec::from_slice(without_query(&claims.target).as_bytes()),
     })
+}
+
+/// Everything that the header alone decides: steps 4, 5 and 7.
+fn read_header(
+    jws: &CompactJws<'_>,
+    accepted: AlgorithmSet,
+) -> Result<(SignatureAlgorithm, PublicKey), Rejection> {
+    let text = jws.decode_header().map_err(Rejection::ProofMalformed)?;
+    let header = JoseHeader::parse(&text).map_err(Rejection::ProofMalformed)?;
+    require_type(&header)?;
+    let algorithm = require_algorithm(&header, accepted)?;
+    Ok((algorithm, require_public_key(&header, algorithm)?))
+}
+
+/// A proof header that was read before, by its text. A client's proofs differ in their claims and begin with
+/// the same header, so what the header decides is decided once; the signature is verified every time.
+#[derive(Clone, Debug)]
+pub struct ProverHeader {
+    text: Box<str>,
+    algorithm: SignatureAlgorithm,
+    key: PublicKey,
+    thumbprint: JwkThumbprint,
+}
+
+impl ProverHeader {
+    /// Reads the header of `proof`.
+    ///
+    /// # Errors
+    /// The first rule that the header breaks.
+    pub fn read(
+        proof: &str,
+        accepted: AlgorithmSet,
+        cryptography: &dyn Cryptography,
+    ) -> Result<Self, Rejection> {
+        let jws = CompactJws::split(proof, MAXIMUM_PROOF).map_err(Rejection::ProofMalformed)?;
+        let (algorithm, key) = read_header(&jws, accepted)?;
+        let thumbprint = JwkThumbprint::of(&key, cryptography);
+        Ok(Self { text: jws.header.into(), algorithm, key, thumbprint })
+    }
+
+    /// The thumbprint of the header's key.
+    #[must_use]
+    pub const fn thumbprint(&self) -> JwkThumbprint {
+        self.thumbprint
+    }
+
+    /// Whether `jws` has this very header, and the policy of this request accepts its algorithm.
+    fn speaks_for(&self, jws: &CompactJws<'_>, accepted: AlgorithmSet) -> bool {
+        accepted.contains(self.algorithm) && *self.text == *jws.header
+    }
 }
 
 /// Step 4: `typ` is exactly `dpop+jwt`, so no other signed thing passes for a proof (DPOP-11.5-01).
@@ -403,19 +469,18 @@ struct RawClaims<'de> {
 }
 
 impl<'de> Members<'de> for RawClaims<'de> {
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
         match name {
-            "jti" => self.jti = Some(map.next_value()?),
-            "htm" => self.htm = Some(map.next_value()?),
-            "htu" => self.htu = Some(map.next_value()?),
-            "ath" => self.ath = Some(map.next_value()?),
-            "nonce" => self.nonce = Some(map.next_value()?),
-            "iat" => self.iat = Some(map.next_value()?),
-            "exp" => self.exp = Some(map.next_value()?),
-            "nbf" => self.nbf = Some(map.next_value()?),
-            _ => json::skip(map)?,
+            "jti" => json::once(&mut self.jti, map),
+            "htm" => json::once(&mut self.htm, map),
+            "htu" => json::once(&mut self.htu, map),
+            "ath" => json::once(&mut self.ath, map),
+            "nonce" => json::once(&mut self.nonce, map),
+            "iat" => json::once(&mut self.iat, map),
+            "exp" => json::once(&mut self.exp, map),
+            "nbf" => json::once(&mut self.nbf, map),
+            _ => Ok(false),
         }
-        Ok(())
     }
 }
 

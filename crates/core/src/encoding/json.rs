@@ -26,11 +26,28 @@ impl fmt::Display for JsonInvalid {
     }
 }
 
-/// Takes the members of one object as they come. `member` must consume the value exactly once, with
-/// `next_value` or [`skip`].
+/// Takes the members of one object as they come.
 pub(crate) trait Members<'de> {
-    /// Reads the value of the member called `name`, which has not occurred before.
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error>;
+    /// Takes the value of a member that this object knows, refusing one that it has taken before (see
+    /// [`once`]), and says whether it did. It leaves the value of any other member alone: that one is
+    /// walked past, and its name may not occur again either.
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error>;
+}
+
+/// Takes the value of a known member into its place, which must be empty.
+pub(crate) fn once<'de, T: serde::Deserialize<'de>, A: MapAccess<'de>>(
+    place: &mut Option<T>,
+    map: &mut A,
+) -> Result<bool, A::Error> {
+    if place.is_some() {
+        return Err(occurs_twice());
+    }
+    *place = Some(map.next_value()?);
+    Ok(true)
+}
+
+pub(crate) fn occurs_twice<E: serde::de::Error>() -> E {
+    E::custom("a member occurs twice")
 }
 
 /// Walks the object in `text` and hands each member to `members`.
@@ -48,10 +65,15 @@ pub(crate) fn read_object<'de, M: Members<'de>>(text: &'de [u8], members: &mut M
 pub fn parse_object(text: &[u8]) -> Result<Map<String, Value>, JsonInvalid> {
     struct Collect(Map<String, Value>);
     impl<'de> Members<'de> for Collect {
-        fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+            if self.0.len() == MAXIMUM_MEMBERS {
+                return Err(A::Error::custom("an object has too many members"));
+            }
             let value = map.next_value_seed(StrictValue)?;
-            self.0.insert(name.into(), value);
-            Ok(())
+            match self.0.insert(name.into(), value) {
+                None => Ok(true),
+                Some(_) => Err(occurs_twice()),
+            }
         }
     }
     let mut collected = Collect(Map::new());
@@ -60,7 +82,7 @@ pub fn parse_object(text: &[u8]) -> Result<Map<String, Value>, JsonInvalid> {
 }
 
 /// Walks a value without keeping it, refusing duplicate members inside it.
-pub(crate) fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
+fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
     map.next_value_seed(StrictIgnored)
 }
 
@@ -157,31 +179,34 @@ impl<'de, M: Members<'de>> Visitor<'de> for ObjectVisitor<'_, M> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut seen = Names::new();
+        let mut unknown = Names::new();
         while let Some(Text(name)) = map.next_key()? {
-            self.0.member(seen.insert(name)?, &mut map)?;
+            if !self.0.member(&name, &mut map)? {
+                unknown.insert(name)?;
+                skip(&mut map)?;
+            }
         }
         Ok(())
     }
 }
 
-/// The member names of one object so far.
-struct Names<'de>(SmallVec<[Cow<'de, str>; 12]>);
+/// The names of the unknown members of one object so far.
+struct Names<'de>(SmallVec<[Cow<'de, str>; 4]>);
 
 impl<'de> Names<'de> {
     fn new() -> Self {
         Self(SmallVec::new())
     }
 
-    fn insert<E: serde::de::Error>(&mut self, name: Cow<'de, str>) -> Result<&str, E> {
+    fn insert<E: serde::de::Error>(&mut self, name: Cow<'de, str>) -> Result<(), E> {
         if self.0.contains(&name) {
-            return Err(E::custom("a member occurs twice"));
+            return Err(occurs_twice());
         }
         if self.0.len() == MAXIMUM_MEMBERS {
             return Err(E::custom("an object has too many members"));
         }
         self.0.push(name);
-        Ok(self.0.last().map_or("", |name| name))
+        Ok(())
     }
 }
 
@@ -230,8 +255,8 @@ impl<'de> Visitor<'de> for StrictIgnored {
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         struct Skip;
         impl<'de> Members<'de> for Skip {
-            fn member<A: MapAccess<'de>>(&mut self, _: &str, map: &mut A) -> Result<(), A::Error> {
-                skip(map)
+            fn member<A: MapAccess<'de>>(&mut self, _: &str, _: &mut A) -> Result<bool, A::Error> {
+                Ok(false)
             }
         }
         ObjectVisitor(&mut Skip).visit_map(map)
@@ -287,7 +312,7 @@ impl<'de> Visitor<'de> for StrictValue {
         let mut object = Map::new();
         while let Some(Text(name)) = map.next_key()? {
             if object.contains_key(&*name) {
-                return Err(A::Error::custom("a member occurs twice"));
+                return Err(occurs_twice());
             }
             if object.len() == MAXIMUM_MEMBERS {
                 return Err(A::Error::custom("an object has too many members"));
@@ -370,8 +395,8 @@ mod tests {
     fn an_error_never_quotes_the_value() {
         struct WantsText;
         impl<'de> Members<'de> for WantsText {
-            fn member<A: MapAccess<'de>>(&mut self, _: &str, map: &mut A) -> Result<(), A::Error> {
-                map.next_value::<NumericDate>().map(|_| ())
+            fn member<A: MapAccess<'de>>(&mut self, _: &str, map: &mut A) -> Result<bool, A::Error> {
+                map.next_value::<NumericDate>().map(|_| true)
             }
         }
         let error = read_object(br#"{"iat":"secret-value"}"#, &mut WantsText).unwrap_err();

@@ -190,26 +190,25 @@ pub(crate) struct JwkMembers<'de> {
 }
 
 impl<'de> Members<'de> for JwkMembers<'de> {
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
         match name {
-            "kty" => self.kty = Some(map.next_value()?),
-            "crv" => self.crv = Some(map.next_value()?),
-            "x" => self.x = Some(map.next_value()?),
-            "y" => self.y = Some(map.next_value()?),
-            "n" => self.n = Some(map.next_value()?),
-            "e" => self.e = Some(map.next_value()?),
-            "alg" => self.alg = Some(map.next_value()?),
-            "use" => self.usage = Some(map.next_value()?),
-            "key_ops" => self.key_ops = Some(map.next_value()?),
-            "kid" => self.kid = Some(map.next_value()?),
-            "x5c" => self.x5c = Some(map.next_value()?),
+            "kty" => strict_json::once(&mut self.kty, map),
+            "crv" => strict_json::once(&mut self.crv, map),
+            "x" => strict_json::once(&mut self.x, map),
+            "y" => strict_json::once(&mut self.y, map),
+            "n" => strict_json::once(&mut self.n, map),
+            "e" => strict_json::once(&mut self.e, map),
+            "alg" => strict_json::once(&mut self.alg, map),
+            "use" => strict_json::once(&mut self.usage, map),
+            "key_ops" => strict_json::once(&mut self.key_ops, map),
+            "kid" => strict_json::once(&mut self.kid, map),
+            "x5c" => strict_json::once(&mut self.x5c, map),
             "d" | "p" | "q" | "dp" | "dq" | "qi" | "oth" | "k" => {
                 self.private = true;
-                strict_json::skip(map)?;
+                Ok(false)
             }
-            _ => strict_json::skip(map)?,
+            _ => Ok(false),
         }
-        Ok(())
     }
 }
 

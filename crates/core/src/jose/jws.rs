@@ -132,24 +132,26 @@ impl<'de> JoseHeader<'de> {
 }
 
 impl<'de> Members<'de> for JoseHeader<'de> {
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
         match name {
-            "typ" => self.typ = Some(map.next_value()?),
-            "alg" => self.alg = Some(map.next_value()?),
-            "kid" => self.kid = Some(map.next_value()?),
+            "typ" => json::once(&mut self.typ, map),
+            "alg" => json::once(&mut self.alg, map),
+            "kid" => json::once(&mut self.kid, map),
             "jwk" => {
                 let mut members = JwkMembers::default();
                 map.next_value_seed(Nested(&mut members))?;
-                self.jwk = Some(members);
+                match self.jwk.replace(members) {
+                    None => Ok(true),
+                    Some(_) => Err(json::occurs_twice()),
+                }
             }
             // We know no critical extension, so any `crit`, and `b64` with it, refuses the JWS.
             "crit" | "b64" => {
                 self.critical = true;
-                json::skip(map)?;
+                Ok(false)
             }
-            _ => json::skip(map)?,
+            _ => Ok(false),
         }
-        Ok(())
     }
 }
 

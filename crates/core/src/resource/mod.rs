@@ -3,6 +3,7 @@
 //! that it stands for.
 
 pub mod challenge;
+pub mod known;
 pub mod presentation;
 pub mod step;
 mod verified;

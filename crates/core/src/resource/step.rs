@@ -11,6 +11,7 @@
 
 use alloc::sync::Arc;
 
+use super::known::KnownSender;
 use super::presentation::{self, Presentation, RequestFacts};
 use super::verified::{ProvenBinding, VerifiedRequest};
 use crate::crypto::{Cryptography, Sha256Digest};
@@ -90,8 +91,29 @@ pub fn start<'r>(
     nonces: Option<&NonceKeyRing>,
     cryptography: &dyn Cryptography,
 ) -> Result<Started<'r>, Rejection> {
+    start_knowing(facts, |_| None, identity, policy, nonces, cryptography).map(|(started, _)| started)
+}
+
+/// The same for a caller that remembers senders: `recall` finds one by the token's text. What it finds is
+/// handed back if it is this token's, for [`Started::resume`]; anything else is as if nothing were found.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_knowing<'r>(
+    facts: &RequestFacts<'r>,
+    recall: impl FnOnce(&str) -> Option<Arc<KnownSender>>,
+    identity: &ResourceIdentity,
+    policy: &ResourcePolicy,
+    nonces: Option<&NonceKeyRing>,
+    cryptography: &dyn Cryptography,
+) -> Result<(Started<'r>, Option<Arc<KnownSender>>), Rejection> {
     let presentation = presentation::parse(facts)?;
-    let digest = cryptography.sha256(&[presentation.token().as_bytes()]);
+    // A memory that mixes up its entries must not hand one token's rights to another.
+    let known = recall(presentation.token()).filter(|known| **known.token_text() == *presentation.token());
+    let digest = match &known {
+        Some(known) => *known.token().digest(),
+        None => cryptography.sha256(&[presentation.token().as_bytes()]),
+    };
     let proof = match presentation {
         Presentation::Bearer { .. } => None,
         Presentation::Dpop { .. } if !policy.mechanisms.dpop => {
@@ -105,11 +127,14 @@ pub fn start<'r>(
                 now: facts.now,
                 nonces: nonces.map(|ring| (ring, identity.nonce_scope.as_str())),
             };
-            Some(proof::verify_proof(proof, &policy.proof, &context, cryptography)?)
+            let header = known.as_ref().and_then(|known| known.header());
+            Some(proof::verify_proof_of(header, proof, &policy.proof, &context, cryptography)?)
         }
     };
     let mechanisms = policy.mechanisms;
-    Ok(Started { presentation, proof, digest, certificate: facts.certificate, mechanisms, now: facts.now })
+    let started =
+        Started { presentation, proof, digest, certificate: facts.certificate, mechanisms, now: facts.now };
+    Ok((started, known))
 }
 
 /// What must be asked to verify the token.

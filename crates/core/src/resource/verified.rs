@@ -54,6 +54,10 @@ impl VerifiedRequest {
         &self.token
     }
 
+    pub(super) fn shared_token(&self) -> Arc<VerifiedAccessToken> {
+        Arc::clone(&self.token)
+    }
+
     /// What the sender has proven to hold.
     #[must_use]
     pub const fn binding(&self) -> ProvenBinding {
