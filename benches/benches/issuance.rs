@@ -65,8 +65,8 @@ fn main() {
             }
         }),
     ];
-    let medians = interleaved(&mut cases, ROUNDS, SLOT, prepare);
-    print_table("Token issuance without network (one thread)", &cases, &medians);
+    let costs = interleaved(&mut cases, ROUNDS, SLOT, prepare);
+    print_table("Token issuance without network (one thread)", &cases, &costs);
 }
 
 async fn server(assertion_key: &SigningKey) -> AuthorizationServer {

@@ -4,5 +4,5 @@
 mod measure;
 mod population;
 
-pub use measure::{Case, interleaved, print_table};
+pub use measure::{Case, Cost, interleaved, print_table};
 pub use population::{Population, ProvenRequest, SignatureSkipped, TARGET, busy_memory, guard};

@@ -20,14 +20,23 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Median nanoseconds per operation of each case, over `rounds` rounds of `slot` operations. `prepare` runs
+/// What one operation of a case costs, in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Cost {
+    /// The median of all rounds.
+    pub median: f64,
+    /// The fastest round: what is left when nobody else on the machine wants anything.
+    pub fastest: f64,
+}
+
+/// The cost of each case, over `rounds` rounds of `slot` operations. `prepare` runs
 /// before each round and is not measured: it makes the round's input, as the network would, just before use.
 pub fn interleaved(
     cases: &mut [Case<'_>],
     rounds: usize,
     slot: usize,
     mut prepare: impl FnMut(),
-) -> Vec<f64> {
+) -> Vec<Cost> {
     let mut times = vec![Vec::with_capacity(rounds); cases.len()];
     for round in 0..=rounds {
         prepare();
@@ -42,27 +51,23 @@ pub fn interleaved(
             }
         }
     }
-    times.into_iter().map(median).collect()
+    times.into_iter().map(cost).collect()
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
+fn cost(mut times: Vec<f64>) -> Cost {
     times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().unwrap_or_default()
+    let at = |index: usize| times.get(index).copied().unwrap_or_default();
+    Cost { median: at(times.len() / 2), fastest: at(0) }
 }
 
-/// Prints names, medians and their ratio to the first case.
-pub fn print_table(title: &str, cases: &[Case<'_>], medians: &[f64]) {
+/// Prints names, costs, and the ratio of medians to the first case.
+pub fn print_table(title: &str, cases: &[Case<'_>], costs: &[Cost]) {
     let mut out = std::io::stdout().lock();
-    let first = medians.first().copied().unwrap_or(1.0);
-    let _ = writeln!(out, "\n{title}\n{:<66} {:>10} {:>12} {:>8}", "", "µs/op", "op/s", "ratio");
-    for (case, nanoseconds) in cases.iter().zip(medians) {
-        let _ = writeln!(
-            out,
-            "{:<66} {:>10.3} {:>12.0} {:>8.3}",
-            case.name,
-            nanoseconds / 1e3,
-            1e9 / nanoseconds,
-            nanoseconds / first
-        );
+    let first = costs.first().map_or(1.0, |cost| cost.median);
+    let _ = writeln!(out, "\n{title}\n{:<66} {:>10} {:>10} {:>8}", "", "median µs", "fastest", "ratio");
+    for (case, cost) in cases.iter().zip(costs) {
+        let (median, fastest) = (cost.median / 1e3, cost.fastest / 1e3);
+        let _ =
+            writeln!(out, "{:<66} {median:>10.3} {fastest:>10.3} {:>8.3}", case.name, cost.median / first);
     }
 }
