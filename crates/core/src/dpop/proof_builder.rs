@@ -52,5 +52,5 @@ pub fn unsigned_proof(key: &PublicKey, algorithm: SignatureAlgorithm, claims: &P
 /// The URI without query and fragment.
 #[must_use]
 pub fn without_query(uri: &str) -> &str {
-    uri.split(['?', '#']).next().unwrap_or(uri)
+    memchr::memchr2(b'?', b'#', uri.as_bytes()).map_or(uri, |end| &uri[..end])
 }

@@ -73,16 +73,15 @@ impl<'t> CompactJws<'t> {
         if text.len() > maximum {
             return Err(JwsMalformed::TooLong);
         }
-        let mut segments = text.split('.');
-        let (Some(header), Some(payload), Some(signature), None) =
-            (segments.next(), segments.next(), segments.next(), segments.next())
-        else {
+        let mut dots = memchr::memchr_iter(b'.', text.as_bytes());
+        let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
             return Err(JwsMalformed::Segments);
         };
+        let (header, payload, signature) = (&text[..first], &text[first + 1..second], &text[second + 1..]);
         if header.is_empty() || payload.is_empty() || signature.is_empty() {
             return Err(JwsMalformed::Segments);
         }
-        let signing_input = &text[..header.len() + 1 + payload.len()];
+        let signing_input = &text[..second];
         Ok(Self { signing_input, header, payload, signature })
     }
 
