@@ -3,4 +3,5 @@
 pub mod nonce;
 pub mod proof;
 pub mod proof_builder;
+pub mod prover;
 pub mod target;

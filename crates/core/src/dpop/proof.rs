@@ -3,7 +3,6 @@
 //! bound key) is confirmed by the caller; what needs memory (replay) comes last and is the caller's too:
 //! a proof that fails here never reaches a replay store (DPOP-4.3-14).
 
-use alloc::boxed::Box;
 use core::time::Duration;
 
 use serde::de::MapAccess;
@@ -11,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::nonce::{self, NonceKeyRing, NonceRefused, NonceTime};
 use super::proof_builder::without_query;
+use super::prover::ProverHeader;
 use super::target::{TargetRefused, TargetUri};
 use crate::crypto::{Cryptography, Sha256Digest};
 use crate::encoding::base64url;
@@ -196,7 +196,7 @@ pub(crate) fn verify_proof_of(
     verify_signature(&jws, algorithm, key, cryptography)?;
 
     Ok(VerifiedProof {
-        thumbprint: known.map_or_else(|| JwkThumbprint::of(key, cryptography), |known| known.thumbprint),
+        thumbprint: known.map_or_else(|| JwkThumbprint::of(key, cryptography), ProverHeader::thumbprint),
         algorithm,
         issued_at: claims.issued_at,
         nonce,
@@ -207,7 +207,7 @@ pub(crate) fn verify_proof_of(
 }
 
 /// Everything that the header alone decides: steps 4, 5 and 7.
-fn read_header(
+pub(super) fn read_header(
     jws: &CompactJws<'_>,
     accepted: AlgorithmSet,
 ) -> Result<(SignatureAlgorithm, PublicKey), Rejection> {
@@ -216,44 +216,6 @@ fn read_header(
     require_type(&header)?;
     let algorithm = require_algorithm(&header, accepted)?;
     Ok((algorithm, require_public_key(&header, algorithm)?))
-}
-
-/// A proof header that was read before, by its text. A client's proofs differ in their claims and begin with
-/// the same header, so what the header decides is decided once; the signature is verified every time.
-#[derive(Clone, Debug)]
-pub struct ProverHeader {
-    text: Box<str>,
-    algorithm: SignatureAlgorithm,
-    key: PublicKey,
-    thumbprint: JwkThumbprint,
-}
-
-impl ProverHeader {
-    /// Reads the header of `proof`.
-    ///
-    /// # Errors
-    /// The first rule that the header breaks.
-    pub fn read(
-        proof: &str,
-        accepted: AlgorithmSet,
-        cryptography: &dyn Cryptography,
-    ) -> Result<Self, Rejection> {
-        let jws = CompactJws::split(proof, MAXIMUM_PROOF).map_err(Rejection::ProofMalformed)?;
-        let (algorithm, key) = read_header(&jws, accepted)?;
-        let thumbprint = JwkThumbprint::of(&key, cryptography);
-        Ok(Self { text: jws.header.into(), algorithm, key, thumbprint })
-    }
-
-    /// The thumbprint of the header's key.
-    #[must_use]
-    pub const fn thumbprint(&self) -> JwkThumbprint {
-        self.thumbprint
-    }
-
-    /// Whether `jws` has this very header, and the policy of this request accepts its algorithm.
-    fn speaks_for(&self, jws: &CompactJws<'_>, accepted: AlgorithmSet) -> bool {
-        accepted.contains(self.algorithm) && *self.text == *jws.header
-    }
 }
 
 /// Step 4: `typ` is exactly `dpop+jwt`, so no other signed thing passes for a proof (DPOP-11.5-01).

@@ -7,7 +7,8 @@ use alloc::sync::Arc;
 use super::presentation::{self, Presentation, RequestFacts};
 use super::verified::VerifiedRequest;
 use crate::crypto::Cryptography;
-use crate::dpop::proof::{ProofPolicy, ProverHeader};
+use crate::dpop::proof::ProofPolicy;
+use crate::dpop::prover::ProverHeader;
 use crate::token::access_token::VerifiedAccessToken;
 
 /// A sender whose request was verified before. Only [`KnownSender::of`] makes one.

@@ -18,6 +18,9 @@ use alloc::vec;
 use core::time::Duration;
 use serde_json::{Value, json};
 
+#[path = "known_tests.rs"]
+mod known_senders;
+
 const NOW: i64 = 1_800_000_000;
 const OURS: [u8; 65] = [4; 65];
 const THEIRS: [u8; 65] = [5; 65];
