@@ -66,9 +66,6 @@ pub fn parse_object(text: &[u8]) -> Result<Map<String, Value>, JsonInvalid> {
     struct Collect(Map<String, Value>);
     impl<'de> Members<'de> for Collect {
         fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
-            if self.0.len() == MAXIMUM_MEMBERS {
-                return Err(A::Error::custom("an object has too many members"));
-            }
             let value = map.next_value_seed(StrictValue)?;
             match self.0.insert(name.into(), value) {
                 None => Ok(true),
@@ -180,7 +177,12 @@ impl<'de, M: Members<'de>> Visitor<'de> for ObjectVisitor<'_, M> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut unknown = Names::new();
+        let mut count = 0;
         while let Some(Text(name)) = map.next_key()? {
+            count += 1;
+            if count > MAXIMUM_MEMBERS {
+                return Err(A::Error::custom("an object has too many members"));
+            }
             if !self.0.member(&name, &mut map)? {
                 unknown.insert(name)?;
                 skip(&mut map)?;
@@ -201,9 +203,6 @@ impl<'de> Names<'de> {
     fn insert<E: serde::de::Error>(&mut self, name: Cow<'de, str>) -> Result<(), E> {
         if self.0.contains(&name) {
             return Err(occurs_twice());
-        }
-        if self.0.len() == MAXIMUM_MEMBERS {
-            return Err(E::custom("an object has too many members"));
         }
         self.0.push(name);
         Ok(())
@@ -389,6 +388,25 @@ mod tests {
         }
         text.push('}');
         assert!(parse_object(text.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn known_members_count_toward_the_bound_too() {
+        struct TakesOne(Option<NumericDate>);
+        impl<'de> Members<'de> for TakesOne {
+            fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+                if name == "known" { once(&mut self.0, map) } else { Ok(false) }
+            }
+        }
+        let object = |unknown: usize| {
+            let members: alloc::vec::Vec<_> = (0..unknown).map(|n| alloc::format!("\"m{n}\":0")).collect();
+            alloc::format!("{{\"known\":1,{}}}", members.join(","))
+        };
+        let read = |text: String| read_object(text.as_bytes(), &mut TakesOne(None));
+        assert!(read(object(MAXIMUM_MEMBERS - 1)).is_ok());
+        assert!(read(object(MAXIMUM_MEMBERS)).is_err());
+        assert!(read_object(br#"{"known":1,"known":1}"#, &mut TakesOne(None)).is_err());
+        assert!(read_object(br#"{"known":1,"x":1,"x":1}"#, &mut TakesOne(None)).is_err());
     }
 
     #[test]
