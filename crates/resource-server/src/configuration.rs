@@ -1,5 +1,5 @@
 //! The guard's configuration, as it is written in a file. Unknown options are refused by their names; what the
-//! values mean and which are refused stands in [`making`].
+//! values mean and which are refused stands in `making.rs` beside it.
 
 mod making;
 
@@ -189,6 +189,6 @@ pub struct GuardParts<R> {
     pub edge: EdgePolicy,
     /// The client for fetching keys and introspecting, made from [`crate::outbound::http_client_builder`].
     pub http_client: reqwest::Client,
-    /// Where decisions are told; [`TracingObserver`] when `None`.
+    /// Where decisions are told; [`TracingObserver`](crate::observer::TracingObserver) when `None`.
     pub observer: Option<Arc<dyn Observer>>,
 }
