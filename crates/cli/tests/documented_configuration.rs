@@ -1,0 +1,52 @@
+//! The configurations that README.md and docs/configuration.md print are the ones that the binary takes: each
+//! is written to a file as it stands and checked, with throw-away certificates under the names that it uses.
+
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the verdict")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+
+#[test]
+fn every_printed_configuration_passes_its_check() {
+    let directory = tempfile::tempdir().unwrap();
+    lay_out(directory.path());
+    let mut checked = 0;
+    for page in ["README.md", "docs/configuration.md"] {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        for block in text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()) {
+            let command = if block.contains("[gateway.upstream]") { "gateway" } else { "server" };
+            let file = directory.path().join("printed.toml");
+            fs::write(&file, block).unwrap();
+            let output = Command::new(env!("CARGO_BIN_EXE_bindery"))
+                .args([command, "--check", "--config"])
+                .arg(&file)
+                .current_dir(directory.path())
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{page}, {command}:\n{block}\n{said}");
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 4, "two pages, a gateway and a server each");
+}
+
+fn lay_out(directory: &Path) {
+    let key = KeyPair::generate().unwrap();
+    let mut parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let leaf = parameters.self_signed(&key).unwrap().pem();
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = parameters.self_signed(&key).unwrap().pem();
+    for name in ["gateway", "server"] {
+        fs::write(directory.join(format!("{name}.pem")), &leaf).unwrap();
+        fs::write(directory.join(format!("{name}.key")), key.serialize_pem()).unwrap();
+    }
+    fs::write(directory.join("partners-ca.pem"), authority).unwrap();
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
