@@ -164,9 +164,14 @@ impl GatewayConfiguration {
         edge_policy(configured, &self.strip_headers).map_err(|reason| match reason {
             EdgePolicyInvalid::TrustedProxies(reason) => {
                 let format = configured.map_or("", |configured| &configured.format);
-                invalid("trusted_proxies", format, reason, "correct the table, or leave it out")
+                ConfigurationInvalid::option(
+                    "trusted_proxies",
+                    format,
+                    reason,
+                    "correct the table, or leave it out",
+                )
             }
-            EdgePolicyInvalid::StripHeaders(reason) => invalid(
+            EdgePolicyInvalid::StripHeaders(reason) => ConfigurationInvalid::option(
                 "strip_headers",
                 format!("{:?}", self.strip_headers),
                 reason,
@@ -180,7 +185,12 @@ impl GatewayConfiguration {
             [] => return Ok(None),
             [any] if any == "*" => AllowedOrigins::Any,
             listed => AllowedOrigins::listed(listed).map_err(|reason| {
-                invalid("cors_allowed_origins", &reason.0, &reason, "list origins, or `*` alone")
+                ConfigurationInvalid::option(
+                    "cors_allowed_origins",
+                    &reason.0,
+                    &reason,
+                    "list origins, or `*` alone",
+                )
             })?,
         };
         let methods = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
@@ -190,7 +200,7 @@ impl GatewayConfiguration {
 
 impl UpstreamConfiguration {
     fn refused(&self, rule: &str) -> ConfigurationInvalid {
-        invalid(
+        ConfigurationInvalid::option(
             "upstream.url",
             &self.url,
             rule,
@@ -217,7 +227,7 @@ impl UpstreamConfiguration {
         let server_name = ServerName::try_from(name)
             .map_err(|_| self.refused("its host is neither a host name nor an address"))?;
         if self.http2_prior_knowledge && scheme == Scheme::HTTPS {
-            return Err(invalid(
+            return Err(ConfigurationInvalid::option(
                 "upstream.http2_prior_knowledge",
                 true,
                 "an https application says in the handshake which version it speaks",
@@ -232,7 +242,7 @@ impl UpstreamConfiguration {
         let Some(host) = &self.host else { return Ok(authority.clone()) };
         let parsed = host.parse::<Authority>().ok().filter(|parsed| !parsed.as_str().contains('@'));
         parsed.ok_or_else(|| {
-            invalid(
+            ConfigurationInvalid::option(
                 "upstream.host",
                 host,
                 "it is not a host with an optional port",
@@ -244,7 +254,7 @@ impl UpstreamConfiguration {
     fn limits(&self) -> Result<Limits, ConfigurationInvalid> {
         let positive = |option: &'static str, seconds: u64| match seconds {
             1..=3600 => Ok(Duration::from_secs(seconds)),
-            _ => Err(invalid(
+            _ => Err(ConfigurationInvalid::option(
                 option,
                 seconds,
                 "an exchange without a limit would hold its connection for ever",
@@ -268,7 +278,7 @@ impl UpstreamConfiguration {
                 ("upstream.key_file", &self.key_file),
             ];
             if let Some((option, Some(file))) = given.iter().find(|(_, file)| file.is_some()) {
-                return Err(invalid(
+                return Err(ConfigurationInvalid::option(
                     option,
                     file.display(),
                     "the application is reached over http, so no certificate is looked at",
@@ -278,7 +288,7 @@ impl UpstreamConfiguration {
             return without_roots();
         }
         let Some(roots) = &self.roots_file else {
-            return Err(invalid(
+            return Err(ConfigurationInvalid::option(
                 "upstream.roots_file",
                 "",
                 "an https application is trusted by named certificates only",
@@ -310,7 +320,12 @@ fn without_roots() -> Result<ClientConfig, ConfigurationInvalid> {
     let builder = ClientConfig::builder_with_provider(tls::provider())
         .with_safe_default_protocol_versions()
         .map_err(|reason| {
-            invalid("upstream.url", "", reason, "use a build whose cryptography has TLS 1.2 and 1.3")
+            ConfigurationInvalid::option(
+                "upstream.url",
+                "",
+                reason,
+                "use a build whose cryptography has TLS 1.2 and 1.3",
+            )
         })?;
     Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
@@ -323,20 +338,6 @@ fn public_host(url: &PublicUrl) -> Option<HeaderValue> {
 
 fn seconds_or_ever(seconds: u64) -> Option<Duration> {
     (seconds > 0).then(|| Duration::from_secs(seconds))
-}
-
-fn invalid(
-    option: &str,
-    value: impl ToString,
-    rule: impl ToString,
-    remedy: &'static str,
-) -> ConfigurationInvalid {
-    ConfigurationInvalid::Option {
-        option: option.into(),
-        value: value.to_string(),
-        rule: rule.to_string(),
-        remedy,
-    }
 }
 
 fn unusable(option: &'static str, path: &Path, rule: impl ToString) -> ConfigurationInvalid {

@@ -179,6 +179,13 @@ pub enum ConfigurationInvalid {
     Random,
 }
 
+impl ConfigurationInvalid {
+    /// An option whose value breaks a rule.
+    pub fn option(option: &str, value: impl ToString, rule: impl ToString, remedy: &'static str) -> Self {
+        Self::Option { option: option.into(), value: value.to_string(), rule: rule.to_string(), remedy }
+    }
+}
+
 /// What the guard needs beside its configuration.
 pub struct GuardParts<R> {
     /// The replay store.

@@ -44,7 +44,7 @@ impl GuardConfiguration {
         };
         for text in [&self.realm, &self.resource_metadata].into_iter().flatten() {
             if text.bytes().any(|byte| !(0x20..0x7f).contains(&byte) || matches!(byte, b'"' | b'\\')) {
-                return Err(invalid(
+                return Err(ConfigurationInvalid::option(
                     "realm or resource_metadata",
                     text,
                     "it goes into a quoted string of a header",
@@ -87,7 +87,12 @@ impl GuardConfiguration {
             if (least..=most).contains(&value) {
                 return Ok(Duration::from_secs(value));
             }
-            Err(invalid(option, value, format!("it must lie between {least} and {most} seconds"), remedy))
+            Err(ConfigurationInvalid::option(
+                option,
+                value,
+                format!("it must lie between {least} and {most} seconds"),
+                remedy,
+            ))
         };
         Ok(ProofPolicy {
             algorithms: algorithms("proof_algorithms", self.proof_algorithms.as_deref())?,
@@ -113,7 +118,7 @@ impl GuardConfiguration {
 
     fn public_bases(&self) -> Result<Vec<PublicBase>, ConfigurationInvalid> {
         if self.public_urls.is_empty() {
-            return Err(invalid(
+            return Err(ConfigurationInvalid::option(
                 "public_urls",
                 "[]",
                 "proofs are compared with the URLs that clients use",
@@ -128,7 +133,7 @@ impl GuardConfiguration {
                     PublicUrl::Replaced { url, arrives_as } => (url, Some(arrives_as)),
                 };
                 let base = PublicBase::parse(url).map_err(|reason| {
-                    invalid(
+                    ConfigurationInvalid::option(
                         "public_urls",
                         url,
                         reason,
@@ -145,7 +150,7 @@ impl GuardConfiguration {
 
     fn trusted_issuers(&self) -> Result<Vec<TrustedIssuer>, ConfigurationInvalid> {
         if self.issuers.is_empty() {
-            return Err(invalid(
+            return Err(ConfigurationInvalid::option(
                 "issuer",
                 "[]",
                 "without an issuer no token can be accepted",
@@ -154,7 +159,7 @@ impl GuardConfiguration {
         }
         for (index, issuer) in self.issuers.iter().enumerate() {
             if self.issuers[..index].iter().any(|earlier| earlier.issuer == issuer.issuer) {
-                return Err(invalid(
+                return Err(ConfigurationInvalid::option(
                     "issuer.issuer",
                     &issuer.issuer,
                     "two tables name the same issuer, and only one could decide",
@@ -167,7 +172,7 @@ impl GuardConfiguration {
             .map(|issuer| {
                 for url in [Some(&issuer.issuer), issuer.jwks_uri.as_ref()].into_iter().flatten() {
                     if !url.starts_with("https://") {
-                        return Err(invalid(
+                        return Err(ConfigurationInvalid::option(
                             "issuer",
                             url,
                             "issuers and their keys are reached over https only",
@@ -176,7 +181,7 @@ impl GuardConfiguration {
                     }
                 }
                 if issuer.audiences.is_empty() {
-                    return Err(invalid(
+                    return Err(ConfigurationInvalid::option(
                         "issuer.audiences",
                         &issuer.issuer,
                         "a token for somebody else must not work here",
@@ -201,7 +206,7 @@ impl GuardConfiguration {
             .iter()
             .map(|route| {
                 if crate::path::parse(&route.path).ok().as_deref() != Some(route.path.as_str()) {
-                    return Err(invalid(
+                    return Err(ConfigurationInvalid::option(
                         "route.path",
                         &route.path,
                         "a route is matched on a plain absolute path",
@@ -210,7 +215,7 @@ impl GuardConfiguration {
                 }
                 let methods = route.methods.iter().map(|method| {
                     Method::from_bytes(method.as_bytes()).map_err(|_| {
-                        invalid(
+                        ConfigurationInvalid::option(
                             "route.methods",
                             method,
                             "it is not an HTTP method",
@@ -248,7 +253,7 @@ impl GuardConfiguration {
         for (at, configured) in self.nonce_keys.iter().enumerate() {
             let repeated = self.nonce_keys[..at].iter().any(|earlier| earlier.id == configured.id);
             if repeated || at == NonceKeyRing::MAXIMUM_KEYS {
-                return Err(invalid(
+                return Err(ConfigurationInvalid::option(
                     "nonce_key.id",
                     configured.id,
                     "a ring holds four keys at most, each under an id of its own",
@@ -282,7 +287,7 @@ impl GuardConfiguration {
             .filter_map(|(at, issuer)| Some((at, issuer.introspection.as_ref()?)));
         let Some((at, settings)) = configured.next() else { return Ok(None) };
         if let Some((_, other)) = configured.next() {
-            return Err(invalid(
+            return Err(ConfigurationInvalid::option(
                 "issuer.introspection",
                 &other.endpoint,
                 "an opaque token does not say who issued it, so only one issuer can be asked",
@@ -290,7 +295,7 @@ impl GuardConfiguration {
             ));
         }
         if !settings.endpoint.starts_with("https://") {
-            return Err(invalid(
+            return Err(ConfigurationInvalid::option(
                 "issuer.introspection.endpoint",
                 &settings.endpoint,
                 "tokens are sent there",
@@ -325,7 +330,7 @@ impl IssuerConfiguration {
                 let keys = JwkSet::parse(&text).map_err(|reason| unusable(reason.to_string()))?;
                 Ok(KeyLocation::Fixed(Arc::new(keys)))
             }
-            (Some(url), Some(_)) => Err(invalid(
+            (Some(url), Some(_)) => Err(ConfigurationInvalid::option(
                 "issuer.jwks_uri",
                 url,
                 "keys come from one place, and jwks_file names another",
@@ -340,7 +345,7 @@ fn require_no_contradiction(routes: &[Route]) -> Result<(), ConfigurationInvalid
     let twin = |(at, route): (usize, &Route)| routes[..at].iter().any(|earlier| earlier.contradicts(route));
     match routes.iter().enumerate().position(twin) {
         None => Ok(()),
-        Some(at) => Err(invalid(
+        Some(at) => Err(ConfigurationInvalid::option(
             "route.path",
             &routes[at].path,
             "two routes are for the same path and method",
@@ -355,26 +360,12 @@ fn scope_values(scope: &str) -> Result<Vec<String>, ConfigurationInvalid> {
     if scope.bytes().all(allowed) {
         return Ok(scope.split_ascii_whitespace().map(Into::into).collect());
     }
-    Err(invalid(
+    Err(ConfigurationInvalid::option(
         "route.scope",
         scope,
         "a scope value has a quote, a backslash, or a character outside visible ASCII",
         "write the values as they are issued, with single spaces between them",
     ))
-}
-
-fn invalid(
-    option: &str,
-    value: impl ToString,
-    rule: impl ToString,
-    remedy: &'static str,
-) -> ConfigurationInvalid {
-    ConfigurationInvalid::Option {
-        option: option.into(),
-        value: value.to_string(),
-        rule: rule.to_string(),
-        remedy,
-    }
 }
 
 fn read_secret(option: &'static str, path: &PathBuf) -> Result<Zeroizing<String>, ConfigurationInvalid> {
@@ -394,7 +385,7 @@ fn algorithms(option: &str, names: Option<&[String]>) -> Result<AlgorithmSet, Co
         .iter()
         .map(|name| {
             SignatureAlgorithm::from_name(name).ok_or_else(|| {
-                invalid(
+                ConfigurationInvalid::option(
                     option,
                     name,
                     "it is not an asymmetric algorithm that Bindery knows",
@@ -404,7 +395,7 @@ fn algorithms(option: &str, names: Option<&[String]>) -> Result<AlgorithmSet, Co
         })
         .collect::<Result<Vec<_>, _>>()?;
     if algorithms.is_empty() {
-        return Err(invalid(
+        return Err(ConfigurationInvalid::option(
             option,
             "[]",
             "without an algorithm nothing can be accepted",
@@ -423,7 +414,7 @@ fn mechanisms(names: Option<&[String]>) -> Result<AcceptedMechanisms, Configurat
             "mtls" => accepted.mtls = true,
             "dangerous_bearer" => accepted.dangerous_bearer = true,
             _ => {
-                return Err(invalid(
+                return Err(ConfigurationInvalid::option(
                     "route.mechanisms",
                     name,
                     "it is not a mechanism",
@@ -433,7 +424,7 @@ fn mechanisms(names: Option<&[String]>) -> Result<AcceptedMechanisms, Configurat
         }
     }
     if names.is_empty() {
-        return Err(invalid(
+        return Err(ConfigurationInvalid::option(
             "route.mechanisms",
             "[]",
             "a route that accepts nothing lets nobody in",
