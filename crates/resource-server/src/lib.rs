@@ -5,7 +5,7 @@
 //! ```text
 //! GuardLayer -> strip identity headers -> bindery_http::presented::from_request -> verify::verify
 //!            -> VerifiedRequest::require_scope -> AuthorizedRequest in the request's extensions
-//! on a rejection: core::resource::challenge::answer -> answer::render
+//! on a rejection: core::resource::challenge::answer -> bindery_http::render::error_answer
 //! ```
 //!
 //! The guard depends on no other role; it knows authorization servers only by their issuer identifier,

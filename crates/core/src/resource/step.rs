@@ -148,7 +148,7 @@ pub enum Step<'r, 'i> {
 }
 
 impl<'r> Started<'r> {
-    /// SHA-256 of the presented token, the key under which verified tokens may be cached.
+    /// SHA-256 of the presented token.
     #[must_use]
     pub const fn token_digest(&self) -> &Sha256Digest {
         &self.digest
