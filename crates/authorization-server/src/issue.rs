@@ -105,7 +105,8 @@ impl Minting<'_> {
         if let Some(grant_id) = &self.granted.grant_id {
             put("gid", grant_id.clone().into());
         }
-        self.server.signing_keys.current().sign(ACCESS_TOKEN, &claims).map(Zeroizing::new).map_err(|_| {
+        let keys = self.server.signing_keys.current();
+        keys.sign_as(None, Some(ACCESS_TOKEN), &claims).map(Zeroizing::new).map_err(|_| {
             tracing::error!(event = "signing_failed");
             TokenError::Unavailable
         })

@@ -66,9 +66,14 @@ impl SigningKeyRing {
     }
 }
 
-/// No token could be signed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SigningUnavailable;
+/// Nothing was signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SigningUnavailable {
+    /// The issuer has no key of that algorithm: it is not among `signing_algorithms`.
+    NoSuchKey(SignatureAlgorithm),
+    /// The key could not sign.
+    Failed,
+}
 
 impl SigningKeys {
     /// Loads what the store holds and makes what is missing. When two processes start at once, the key that
@@ -109,14 +114,34 @@ impl SigningKeys {
         Ok(keys)
     }
 
-    /// Signs a JWT of this type with the first active key.
-    pub(crate) fn sign(&self, typ: &str, claims: &Map<String, Value>) -> Result<String, SigningUnavailable> {
-        let key = self.active.first().ok_or(SigningUnavailable)?;
-        let header = json!({"alg": key.signer.algorithm().name(), "typ": typ, "kid": key.key_id});
-        let header = serde_json::to_vec(&header).map_err(|_| SigningUnavailable)?;
-        let claims = serde_json::to_vec(claims).map_err(|_| SigningUnavailable)?;
+    /// Signs a JWT with the active key of `algorithm`; without one, with that of the first configured
+    /// algorithm, as access tokens are. `typ` is the header's, where the kind of JWT has one (RFC 8725 section
+    /// 3.11).
+    ///
+    /// # Errors
+    /// [`SigningUnavailable`] when the issuer has no key of that algorithm, or the key fails.
+    pub(crate) fn sign_as(
+        &self,
+        algorithm: Option<SignatureAlgorithm>,
+        typ: Option<&str>,
+        claims: &Map<String, Value>,
+    ) -> Result<String, SigningUnavailable> {
+        let key = match algorithm {
+            None => self.active.first().ok_or(SigningUnavailable::Failed)?,
+            Some(algorithm) => self
+                .active
+                .iter()
+                .find(|key| key.signer.algorithm() == algorithm)
+                .ok_or(SigningUnavailable::NoSuchKey(algorithm))?,
+        };
+        let mut header = json!({"alg": key.signer.algorithm().name(), "kid": key.key_id});
+        if let Some(typ) = typ {
+            header["typ"] = typ.into();
+        }
+        let header = serde_json::to_vec(&header).map_err(|_| SigningUnavailable::Failed)?;
+        let claims = serde_json::to_vec(claims).map_err(|_| SigningUnavailable::Failed)?;
         let input = signing_input(&header, &claims);
-        let signature = key.signer.sign(&input).map_err(|_| SigningUnavailable)?;
+        let signature = key.signer.sign(&input).map_err(|_| SigningUnavailable::Failed)?;
         Ok(attach_signature(input, &signature))
     }
 
@@ -137,7 +162,9 @@ async fn generate(
     algorithm: SignatureAlgorithm,
     now: UnixTime,
 ) -> Result<(), StartFailed> {
-    let key = SigningKey::generate(algorithm).map_err(|_| StartFailed::Key("a signing key can't be made"))?;
+    // An RSA key takes tenths of seconds, in which requests must go on.
+    let key = tokio::task::spawn_blocking(move || SigningKey::generate(algorithm)).await;
+    let key = key.ok().and_then(Result::ok).ok_or(StartFailed::Key("a signing key can't be made"))?;
     let key_id = Signer::thumbprint(&key).to_string();
     let mut public_jwk = key.public_key().to_jwk();
     for (name, text) in [("kid", key_id.as_str()), ("alg", algorithm.name()), ("use", "sig")] {
@@ -180,3 +207,7 @@ fn open(
 fn context(key_id: &str) -> Vec<u8> {
     [b"signing key ", key_id.as_bytes()].concat()
 }
+
+#[cfg(test)]
+#[path = "signing_keys_tests.rs"]
+mod tests;
