@@ -15,6 +15,7 @@ pub mod binding;
 mod client_keys;
 pub mod client_registry;
 pub mod configuration;
+pub mod cookie_keys;
 mod endpoint;
 mod event;
 pub mod grant;

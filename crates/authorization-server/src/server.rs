@@ -16,6 +16,7 @@ use bindery_store::{AuthorizationStore, StoreError};
 use crate::client_keys::{ClientKeyCache, HttpKeySetFetcher, KeySetFetcher};
 use crate::client_registry::ClientRegistry;
 use crate::configuration::{ConfigurationInvalid, ServerConfiguration, TrustAnchorsConfiguration, invalid};
+use crate::cookie_keys::CookieKeys;
 use crate::key_sealing::SealingKey;
 use crate::nonce_keys::NonceKeys;
 use crate::proof_memory::ProofMemory;
@@ -96,6 +97,7 @@ pub(crate) struct Server {
     pub(crate) trust_anchors: AnchorSets,
     pub(crate) signing_keys: SigningKeyRing,
     pub(crate) nonce_keys: NonceKeys,
+    pub(crate) cookie_keys: CookieKeys,
     pub(crate) proof_memory: ProofMemory,
     sealer: Sealer,
 }
@@ -123,6 +125,7 @@ impl AuthorizationServer {
         let signing_keys = SigningKeyRing::load(&*store, &sealer, &settings.signing_algorithms, now).await?;
         let rotation = Duration::from_secs(u64::from(settings.dpop.nonce_key_rotation));
         let nonce_keys = NonceKeys::load(&*store, &sealer, rotation, now).await?;
+        let cookie_keys = CookieKeys::derived(&parts.sealing_key);
         let proof_memory = ProofMemory::new(&settings.dpop, &store, now)?;
         tracing::info!(event = "server_started", issuer = settings.issuer);
         Ok(Self(Arc::new(Server {
@@ -136,6 +139,7 @@ impl AuthorizationServer {
             trust_anchors,
             signing_keys,
             nonce_keys,
+            cookie_keys,
             proof_memory,
             sealer,
         })))
@@ -167,6 +171,12 @@ impl AuthorizationServer {
     #[must_use]
     pub fn jwk_set(&self) -> serde_json::Value {
         self.0.signing_keys.current().jwk_set()
+    }
+
+    /// The keys under which what a browser holds is sealed.
+    #[must_use]
+    pub fn cookie_keys(&self) -> &CookieKeys {
+        &self.0.cookie_keys
     }
 
     /// Rotates nonce keys when due, takes over what other processes or the operator did with keys, and
