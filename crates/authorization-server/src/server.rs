@@ -19,6 +19,7 @@ use crate::configuration::{ConfigurationInvalid, ServerConfiguration, TrustAncho
 use crate::cookie_keys::CookieKeys;
 use crate::key_sealing::SealingKey;
 use crate::nonce_keys::NonceKeys;
+use crate::outbound::Outbound;
 use crate::proof_memory::ProofMemory;
 use crate::settings::Settings;
 use crate::signing_keys::SigningKeyRing;
@@ -39,6 +40,9 @@ pub struct ServerParts {
     pub edge: EdgePolicy,
     /// Fetches key sets of clients with `jwks_uri`; without it such clients are refused.
     pub key_fetcher: Option<Arc<dyn KeySetFetcher>>,
+    /// Sends requests to where clients wish: request objects by reference, notifications. Without it whatever
+    /// needs one is refused.
+    pub outbound: Option<Arc<dyn Outbound>>,
     /// Whether client certificates can reach the server: a listener asks for them, or a trusted proxy forwards
     /// them. Where they can't, nothing that needs one is advertised.
     pub takes_certificates: bool,
@@ -50,7 +54,7 @@ impl ServerParts {
     #[must_use]
     pub fn new(store: Arc<dyn AuthorizationStore>, clock: Arc<dyn Clock>, sealing_key: SealingKey) -> Self {
         let edge = EdgePolicy::direct();
-        Self { store, clock, sealing_key, edge, key_fetcher: None, takes_certificates: true }
+        Self { store, clock, sealing_key, edge, key_fetcher: None, outbound: None, takes_certificates: true }
     }
 
     /// Lets the server fetch key sets as `client_keys` of its configuration says.
@@ -62,10 +66,11 @@ impl ServerParts {
         configuration: &ServerConfiguration,
     ) -> Result<Self, ConfigurationInvalid> {
         let keys = &configuration.client_keys;
-        self.key_fetcher = match keys.fetch {
-            true => Some(Arc::new(HttpKeySetFetcher::new(keys)?)),
-            false => None,
-        };
+        if keys.fetch {
+            let fetcher = Arc::new(HttpKeySetFetcher::new(keys)?);
+            self.key_fetcher = Some(fetcher.clone());
+            self.outbound = Some(fetcher);
+        }
         Ok(self)
     }
 }
@@ -94,6 +99,8 @@ pub(crate) struct Server {
     pub(crate) takes_certificates: bool,
     pub(crate) clients: ClientRegistry,
     pub(crate) client_keys: ClientKeyCache,
+    #[expect(dead_code, reason = "the first notification takes this line away")]
+    pub(crate) outbound: Option<Arc<dyn Outbound>>,
     pub(crate) trust_anchors: AnchorSets,
     pub(crate) signing_keys: SigningKeyRing,
     pub(crate) nonce_keys: NonceKeys,
@@ -136,6 +143,7 @@ impl AuthorizationServer {
             takes_certificates: parts.takes_certificates,
             clients,
             client_keys,
+            outbound: parts.outbound,
             trust_anchors,
             signing_keys,
             nonce_keys,

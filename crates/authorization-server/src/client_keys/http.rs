@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bindery_http::tls;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::ACCEPT;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Client, StatusCode};
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
@@ -24,6 +24,7 @@ use super::address::{Reach, reach};
 use super::configuration::{ClientKeysConfiguration, PrivateDestinations};
 use super::{KeySetFetcher, KeySetUnavailable, MAXIMUM_SET};
 use crate::configuration::{ConfigurationInvalid, invalid};
+use crate::outbound::{Notification, Outbound, OutboundFailed};
 
 /// The longest that one fetch may take, from waiting for its turn to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -66,11 +67,11 @@ impl HttpKeySetFetcher {
         Ok(Self { client, private, turns })
     }
 
-    async fn get(&self, url: Url) -> Result<Vec<u8>, Refused> {
+    async fn read(&self, url: Url, accept: &'static str) -> Result<Vec<u8>, Refused> {
         let _turn = self.turns.acquire().await.map_err(|_| Refused::Slow)?;
         // The status is judged and nothing else of the head: errors of transport are told without the URL.
         let transport = |error: reqwest::Error| Refused::Transport(error.without_url());
-        let request = self.client.get(url).header(ACCEPT, "application/jwk-set+json, application/json");
+        let request = self.client.get(url).header(ACCEPT, accept);
         let mut response = request.send().await.map_err(transport)?;
         if response.status() != StatusCode::OK {
             return Err(Refused::Status(response.status()));
@@ -85,20 +86,50 @@ impl HttpKeySetFetcher {
         Ok(text)
     }
 
-    async fn try_fetch(&self, uri: &str) -> Result<Vec<u8>, Refused> {
+    async fn try_fetch(&self, uri: &str, accept: &'static str) -> Result<Vec<u8>, Refused> {
         let url = require_destination(uri, &self.private)?;
-        tokio::time::timeout(TIMEOUT, self.get(url)).await.unwrap_or(Err(Refused::Slow))
+        tokio::time::timeout(TIMEOUT, self.read(url, accept)).await.unwrap_or(Err(Refused::Slow))
+    }
+
+    async fn try_post(&self, uri: &str, notification: Notification) -> Result<StatusCode, Refused> {
+        let url = require_destination(uri, &self.private)?;
+        let _turn = self.turns.acquire().await.map_err(|_| Refused::Slow)?;
+        let mut request = self.client.post(url).header(CONTENT_TYPE, notification.content_type);
+        if let Some(bearer) = &notification.bearer {
+            request = request.bearer_auth(bearer.as_str());
+        }
+        let answered = tokio::time::timeout(TIMEOUT, request.body(notification.body).send()).await;
+        let answered = answered.map_err(|_| Refused::Slow)?;
+        answered.map(|response| response.status()).map_err(|error| Refused::Transport(error.without_url()))
     }
 }
 
 #[async_trait]
 impl KeySetFetcher for HttpKeySetFetcher {
     async fn fetch(&self, uri: &str) -> Result<Vec<u8>, KeySetUnavailable> {
-        self.try_fetch(uri).await.map_err(|refused| {
+        self.try_fetch(uri, "application/jwk-set+json, application/json").await.map_err(|refused| {
             // What the other side has written is not among these words.
             tracing::warn!(event = "client_keys_not_fetched", uri, reason = %refused.told());
             KeySetUnavailable
         })
+    }
+}
+
+#[async_trait]
+impl Outbound for HttpKeySetFetcher {
+    async fn get(&self, uri: &str, accept: &'static str) -> Result<Vec<u8>, OutboundFailed> {
+        self.try_fetch(uri, accept).await.map_err(|refused| {
+            tracing::warn!(event = "outbound_request_failed", uri, reason = %refused.told());
+            OutboundFailed
+        })
+    }
+
+    async fn post(&self, uri: &str, notification: Notification) -> Result<u16, OutboundFailed> {
+        let answered = self.try_post(uri, notification).await.map_err(|refused| {
+            tracing::warn!(event = "outbound_request_failed", uri, reason = %refused.told());
+            OutboundFailed
+        })?;
+        Ok(answered.as_u16())
     }
 }
 

@@ -110,7 +110,7 @@ fn resolving(
 }
 
 async fn refusal(fetcher: &HttpKeySetFetcher, uri: &str) -> String {
-    fetcher.try_fetch(uri).await.expect_err(uri).told()
+    fetcher.try_fetch(uri, "application/json").await.expect_err(uri).told()
 }
 
 #[tokio::test]
