@@ -106,7 +106,8 @@ fn verify(
     verify_proof(proof, &policy(settings, server.proof_memory.accepted_since()), &context, &AwsLc)
 }
 
-fn policy(settings: &Settings, accepted_since: Option<UnixTime>) -> ProofPolicy {
+/// The proofs that this server accepts, at its token endpoint and at its own resources.
+pub(crate) fn policy(settings: &Settings, accepted_since: Option<UnixTime>) -> ProofPolicy {
     let seconds = |seconds: u32| std::time::Duration::from_secs(u64::from(seconds));
     ProofPolicy {
         algorithms: settings.dpop_algorithms,

@@ -23,3 +23,14 @@ pub(crate) fn proof_refused(endpoint: &str, rejection: &Rejection) {
         detail = %rejection
     );
 }
+
+/// A request to one of our own resources (userinfo, administration) that was refused.
+pub(crate) fn own_resource_refused(endpoint: &str, rejection: &Rejection) {
+    tracing::info!(
+        event = "resource_request_refused",
+        endpoint,
+        reason = rejection.reason(),
+        blame = rejection.blame().name(),
+        detail = %rejection
+    );
+}

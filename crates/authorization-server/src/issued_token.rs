@@ -9,8 +9,10 @@ use bindery_core::crypto::{Cryptography as _, Sha256Digest};
 use bindery_core::encoding::{base64url, json};
 use bindery_core::jose::algorithm::{AlgorithmSet, SignatureAlgorithm};
 use bindery_core::jose::jws::CompactJws;
+use bindery_core::oauth::client_metadata::ClientMetadata;
 use bindery_core::oauth::introspection::ActiveToken;
 use bindery_core::oauth::scope::Scope;
+use bindery_core::oauth::sender_constraint::ProvenKeys;
 use bindery_core::oauth::token_error::TokenError;
 use bindery_core::time::UnixTime;
 use bindery_core::token::access_token::{
@@ -58,7 +60,21 @@ pub(crate) async fn find(
     // A disabled client's tokens are dead, also where its record is not in the store.
     let client = server.clients.find(&found.token.client_id).await;
     let client = client.map_err(|error| unavailable("find_client", &error))?;
-    Ok(client.filter(|client| !client.disabled).map(|_| found))
+    let Some(client) = client.filter(|client| !client.disabled) else { return Ok(None) };
+    let token = &found.token;
+    if !token.refresh && token.confirmation == Confirmation::Unbound {
+        return Ok(require_exception(&client.metadata, now).is_ok().then_some(found));
+    }
+    Ok(Some(found))
+}
+
+/// A token without `cnf` is live only while its client's exception lasts: one that was shortened or ended
+/// after the token was issued ends the token too.
+///
+/// # Errors
+/// [`TokenError`] when bearer tokens of this client are not live any more.
+pub(crate) fn require_exception(client: &ClientMetadata, now: UnixTime) -> Result<(), TokenError> {
+    client.sender_constraint.require(ProvenKeys::default(), now).map(|_| ())
 }
 
 async fn find_jwt(server: &Server, text: &str, now: UnixTime) -> Result<Option<IssuedToken>, TokenError> {
@@ -109,7 +125,11 @@ fn verify_jwt(server: &Server, text: &str, now: UnixTime) -> Option<VerifiedAcce
     unverified.verify(candidates, issuer, now, &AwsLc).ok()
 }
 
-async fn find_opaque(
+/// The live opaque token of that digest.
+///
+/// # Errors
+/// [`TokenError::Unavailable`] when the store can't be asked.
+pub(crate) async fn find_opaque(
     server: &Server,
     digest: Sha256Digest,
     now: UnixTime,
@@ -164,7 +184,8 @@ async fn find_refresh(
     Ok(Some(IssuedToken { kind: TokenKind::Refresh { grant_id: grant.grant_id }, token: active }))
 }
 
-fn audience(claim: Option<&Value>) -> Vec<String> {
+/// The audiences that a claim `aud` names.
+pub(crate) fn audience(claim: Option<&Value>) -> Vec<String> {
     match claim {
         Some(Value::String(one)) => vec![one.clone()],
         Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).map(Into::into).collect(),

@@ -10,6 +10,7 @@
 //! Room for growth: a grant type is one file and one line in `grant::GRANTS`; an endpoint is one file and
 //! one line in `router`; a client authentication method is one file and one line in `core::client_auth`.
 
+mod administration;
 pub mod authenticate;
 pub mod binding;
 mod client_keys;
@@ -24,6 +25,7 @@ mod issued_token;
 mod key_sealing;
 mod nonce_keys;
 mod outbound;
+mod own_resource;
 mod profile;
 mod proof_memory;
 pub mod provision;

@@ -7,6 +7,7 @@ use bindery_core::oauth::metadata::well_known_path;
 use bindery_http::cors::CorsLayer;
 use http::Method;
 
+use crate::administration;
 use crate::endpoint::{health, introspection, jwks, metadata, revocation, token};
 use crate::server::AuthorizationServer;
 
@@ -38,6 +39,7 @@ pub(crate) fn router(server: &AuthorizationServer) -> Router {
         .route(&below(jwks::PATH), get(jwks::answer))
         .route(&well_known_path(&settings.issuer_path), get(metadata::answer))
         .route("/healthz", get(health::answer))
+        .merge(administration::routes(server, &settings.internal_path))
         .with_state(server.clone());
     match &settings.cors {
         Some(origins) => router.layer(CorsLayer::new(origins.clone(), &[Method::GET, Method::POST])),

@@ -70,6 +70,21 @@ async fn read_body(body: Body, deadline: Duration) -> Result<Bytes, TokenError> 
     }
 }
 
+/// Why a body is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyUnreadable {
+    TooLong,
+    TooSlow,
+}
+
+/// A body of at most `cap` bytes that arrives in time.
+pub(crate) async fn read_capped(body: Body, cap: usize) -> Result<Bytes, BodyUnreadable> {
+    match tokio::time::timeout(BODY_DEADLINE, to_bytes(body, cap)).await {
+        Ok(read) => read.map_err(|_| BodyUnreadable::TooLong),
+        Err(_) => Err(BodyUnreadable::TooSlow),
+    }
+}
+
 /// RFC 6749 section 3.2 and appendix B: one media type, with parameters or without.
 fn require_form(headers: &HeaderMap) -> Result<(), TokenError> {
     let mut values = headers.get_all(CONTENT_TYPE).iter();

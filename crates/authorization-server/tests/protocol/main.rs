@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's verdict")]
 
+mod administration;
 mod client_authentication;
 mod client_keys;
 mod clients;

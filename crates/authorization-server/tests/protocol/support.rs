@@ -337,12 +337,35 @@ impl World {
     }
 
     pub(crate) fn proof_with(&self, key: &SigningKey, target: &str, nonce: Option<&str>) -> String {
+        self.prove(key, "POST", target, None, nonce)
+    }
+
+    /// A fresh proof for a request with an access token of this hash.
+    pub(crate) fn proof_for(
+        &self,
+        key: &SigningKey,
+        method: &str,
+        target: &str,
+        access_token_hash: Option<&[u8; 32]>,
+    ) -> String {
+        self.prove(key, method, target, access_token_hash, None)
+    }
+
+    /// A fresh proof of anything.
+    pub(crate) fn prove(
+        &self,
+        key: &SigningKey,
+        method: &str,
+        target: &str,
+        access_token_hash: Option<&[u8; 32]>,
+        nonce: Option<&str>,
+    ) -> String {
         let claims = ProofClaims {
             identifier: &self.unique(),
-            method: "POST",
+            method,
             target,
             issued_at: self.clock.now(),
-            access_token_hash: None,
+            access_token_hash,
             nonce,
         };
         let input = unsigned_proof(key.public_key(), key.algorithm(), &claims);

@@ -1,0 +1,54 @@
+//! The one door of the administration: a token of ours for this audience, bound to a key whose possession
+//! this very request proves, with the scope that the method needs. Bearer tokens are refused whatever
+//! exception their client has (design rule 7): a copied administration token must open nothing.
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::Method;
+
+use super::{PATH, READ_SCOPE, SCOPE};
+use crate::own_resource::{self, Audience, Demand, Unbound};
+use crate::server::AuthorizationServer;
+
+/// Who acts, for the audit.
+#[derive(Clone, Debug)]
+pub(super) struct Administrator {
+    /// The client of the token.
+    pub(super) client_id: String,
+    /// Its subject.
+    pub(super) subject: String,
+}
+
+/// Lets a request pass that proves itself, and tells its sender the next nonce.
+pub(super) async fn guard(
+    State(server): State<AuthorizationServer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let server = &*server.0;
+    let now = server.clock.now();
+    let (mut parts, body) = request.into_parts();
+    let reads = matches!(parts.method, Method::GET | Method::HEAD);
+    let issuer = server.settings.issuer.as_str();
+    let own = format!("{}{PATH}", issuer.trim_end_matches('/'));
+    let demand = Demand {
+        endpoint: PATH,
+        scope: &[if reads { READ_SCOPE } else { SCOPE }],
+        implied_by: Some(SCOPE),
+        audience: Audience::OneOf(&[&own, issuer]),
+        unbound: Unbound::Refused,
+    };
+    let admission = match own_resource::verify(server, &mut parts, &demand, now).await {
+        Ok(admission) => admission,
+        Err(answer) => return answer,
+    };
+    let token = admission.request.token();
+    parts.extensions.insert(Administrator {
+        client_id: admission.client.metadata.client_id.clone(),
+        subject: token.subject().unwrap_or_default().into(),
+    });
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    admission.dress(&mut response);
+    response
+}
