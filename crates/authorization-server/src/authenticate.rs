@@ -17,6 +17,7 @@ use bindery_http::presented::Presented;
 
 use crate::client_registry::Client;
 use crate::configuration::AssertionAudience;
+use crate::event::AuditEvent;
 use crate::server::Server;
 
 /// The outcome for one request.
@@ -57,7 +58,12 @@ pub(crate) async fn client(
         // What a stranger claims to be goes to the log shortened and escaped.
         let client_id: String = claimed.chars().take(64).flat_map(char::escape_debug).collect();
         let reason = failure.reason();
-        tracing::warn!(event = "client_authentication_failed", endpoint, client_id, reason, detail = %failure);
+        server.audit.record(AuditEvent::ClientAuthenticationFailed {
+            client_id: &client_id,
+            endpoint,
+            reason,
+            detail: failure,
+        });
         ClientAuthentication::Failed(failure.to_token_error(basic))
     };
     let authorization: Result<Vec<&str>, _> =
@@ -84,7 +90,7 @@ async fn confirm(
 ) -> Result<(AuthenticatedClient, Arc<Client>), ClientAuthenticationFailure> {
     const UNAVAILABLE: ClientAuthenticationFailure = ClientAuthenticationFailure::Unavailable;
     let found = server.clients.find(credentials.client_id()).await.map_err(|error| {
-        tracing::error!(event = "store_failed", operation = "find_client", %error);
+        AuditEvent::StoreFailed { operation: "find_client", error: &error }.trace();
         UNAVAILABLE
     })?;
     let context = VerificationContext {
@@ -158,18 +164,17 @@ fn chain_verdict(
         return ChainVerdict::NotVerified;
     }
     let Some(anchors) = server.trust_anchors.of(client.metadata.trust_anchors.as_deref()) else {
-        tracing::error!(event = "trust_anchors_missing", client_id = client.metadata.client_id);
+        AuditEvent::TrustAnchorsMissing { client_id: &client.metadata.client_id }.trace();
         return ChainVerdict::Refused;
     };
     match chain::verify_client_chain(certificate.leaf(), certificate.intermediates(), anchors, now) {
         Ok(()) => ChainVerdict::Trusted,
         Err(reason) => {
-            tracing::warn!(
-                event = "client_chain_refused",
-                client_id = client.metadata.client_id,
-                x5t = %certificate.thumbprint(),
-                %reason
-            );
+            server.audit.record(AuditEvent::ClientChainRefused {
+                client_id: &client.metadata.client_id,
+                x5t: &certificate.thumbprint(),
+                reason: &reason,
+            });
             ChainVerdict::Refused
         }
     }

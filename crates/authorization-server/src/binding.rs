@@ -17,7 +17,7 @@ use bindery_crypto::AwsLc;
 use bindery_http::presented::Presented;
 
 use crate::configuration::NoncePolicy;
-use crate::event;
+use crate::event::AuditEvent;
 use crate::server::Server;
 use crate::settings::Settings;
 
@@ -74,11 +74,11 @@ pub(crate) fn establish(
     let proof = match presented.dpop.as_slice() {
         [] => None,
         [proof] => Some(verify(server, presented, proof, now).map_err(|rejection| {
-            event::proof_refused("token", &rejection);
+            proof_refused(server, "token", &rejection);
             refuse(&rejection)
         })?),
         _ => {
-            event::proof_refused("token", &Rejection::ProofDuplicate);
+            proof_refused(server, "token", &Rejection::ProofDuplicate);
             return Err(refuse(&Rejection::ProofDuplicate));
         }
     };
@@ -144,11 +144,20 @@ impl Evidence {
                 ReplayOutcome::Full => Rejection::ReplayStoreFull,
                 ReplayOutcome::Unavailable => Rejection::ReplayStoreUnavailable,
             };
-            event::proof_refused("token", &rejection);
+            proof_refused(server, "token", &rejection);
             return Err(refuse(&rejection));
         }
         Ok(SenderBinding { confirmation, proven })
     }
+}
+
+fn proof_refused(server: &Server, endpoint: &str, rejection: &Rejection) {
+    server.audit.record(AuditEvent::DpopProofRefused {
+        endpoint,
+        reason: rejection.reason(),
+        blame: rejection.blame().name(),
+        detail: rejection,
+    });
 }
 
 fn refuse(rejection: &Rejection) -> TokenError {

@@ -16,6 +16,8 @@ use bindery_core::oauth::client_metadata::ClientKeys;
 use bindery_core::time::UnixTime;
 use tokio::sync::watch;
 
+use crate::event::AuditEvent;
+
 pub use configuration::ClientKeysConfiguration;
 pub(crate) use configuration::FetchTimes;
 pub use http::HttpKeySetFetcher;
@@ -140,7 +142,7 @@ impl ClientKeyCache {
                         source.fetched = Some((Arc::new(set), now));
                     }
                 }
-                Err(KeySetUnavailable) => tracing::warn!(event = "client_keys_unavailable", uri),
+                Err(KeySetUnavailable) => AuditEvent::ClientKeysUnavailable { uri: &uri }.trace(),
             }
             drop(ended);
         });

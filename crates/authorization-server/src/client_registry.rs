@@ -13,7 +13,9 @@ use bindery_store::record::ClientRecord;
 use bindery_store::{AuthorizationStore, StoreError};
 use serde_json::{Map, Value};
 
+use crate::audit::AuditLog;
 use crate::configuration::{ConfigurationInvalid, invalid};
+use crate::event::AuditEvent;
 use crate::grant;
 use crate::profile::Profile;
 
@@ -49,6 +51,7 @@ impl ClientRegistry {
         profile: Profile,
         algorithms: AlgorithmSet,
         can_fetch_keys: bool,
+        audit: &AuditLog,
     ) -> Result<Self, ConfigurationInvalid> {
         let mut clients = HashMap::new();
         for (index, members) in configured.iter().enumerate() {
@@ -64,7 +67,7 @@ impl ClientRegistry {
                 ));
             }
             require_algorithm(&client.metadata, algorithms)?;
-            report_exception(&client.metadata);
+            report_exception(&client.metadata, audit);
             if clients.insert(client_id.clone(), Arc::new(client)).is_some() {
                 let rule = "two clients have this name";
                 return Err(invalid(
@@ -101,7 +104,7 @@ impl ClientRegistry {
         match metadata {
             Ok(metadata) => Some(Client { metadata, disabled: record.disabled }),
             Err(reason) => {
-                tracing::error!(event = "client_unusable", client_id = record.client_id, reason);
+                AuditEvent::ClientUnusable { client_id: &record.client_id, reason: &reason }.trace();
                 None
             }
         }
@@ -126,9 +129,9 @@ fn require_algorithm(client: &ClientMetadata, accepted: AlgorithmSet) -> Result<
 }
 
 /// An exception from sender constraint is a risk that the operator is told of at every start.
-fn report_exception(client: &ClientMetadata) {
+fn report_exception(client: &ClientMetadata, audit: &AuditLog) {
     if let SenderConstraint::None(BearerException { reason, until }) = &client.sender_constraint {
-        tracing::warn!(event = "bearer_exception", client_id = client.client_id, reason, %until);
+        audit.record(AuditEvent::BearerException { client_id: &client.client_id, reason, until });
     }
 }
 

@@ -1,11 +1,195 @@
-//! Audit events: one stable name and stable fields per fact, through `tracing`. Never a token, a proof, an
-//! assertion, a secret or a certificate; keys appear by thumbprint, tokens by `jti`.
+//! The catalogue of audit events: one variant per fact, with a stable name and stable fields. What is written
+//! here is what is logged, stored, counted and printed in docs/audit-events.md. Never a token, a proof, an
+//! assertion, a code, a secret, a cookie, a password or a certificate: keys appear by thumbprint, tokens by `jti`.
+//!
+//! To add an event: one entry in `events!` below (name, class, level, meaning, fields), then
+//! `server.audit.record(AuditEvent::Name { .. })` at the place that decides, and
+//! `BINDERY_WRITE_DOCS=1 cargo test -p bindery-authorization-server --lib event` to renew the page. Where no server
+//! is at hand, [`AuditEvent::trace`] logs and counts without storing; that suffices for [`EventClass::Operation`].
+//! Field types: `&str`, `Option<&str>`, `u64`, `bool`, `Shown` and `Option<Shown>` (anything with `Display`).
+//! `client_id` and `subject` mean the same in every event; the store finds events by them.
 
-use bindery_core::rejection::Rejection;
+mod definition;
+
 use bindery_core::token::confirmation::Confirmation;
 
-/// The fields `jkt`, `x5t` and `binding` of a confirmation.
-pub(crate) fn binding_name(confirmation: &Confirmation) -> &'static str {
+pub use definition::{EventClass, EventDescription, FieldDescription, Shown, Words};
+
+definition::events! {
+    // Tokens.
+    TokenIssued = "token_issued", Issuance, INFO, "An access token was issued." {
+        client_id: &'a str = "the client",
+        subject: &'a str = "whom the token speaks for",
+        grant_type: &'a str = "the grant that was redeemed",
+        method: &'a str = "how the client authenticated",
+        binding: &'a str = "what the token is bound to: `none`, `dpop`, `mtls` or `both`",
+        jkt: Option<Shown<'a>> = "thumbprint of the DPoP key",
+        x5t: Option<Shown<'a>> = "thumbprint of the certificate",
+        grant_id: Option<&'a str> = "the grant that it belongs to",
+        jti: &'a str = "the token's identifier",
+        audience: Shown<'a> = "the resource servers that it is for",
+        scope: Shown<'a> = "its scope",
+    }
+    BearerTokenIssued = "bearer_token_issued", Security, WARN,
+        "An access token that is bound to no key was issued, under a bearer exception." {
+        client_id: &'a str = "the client",
+        jti: &'a str = "the token's identifier",
+    }
+    TokenRefused = "token_refused", Security, WARN,
+        "An authenticated client asked for a token in vain." {
+        client_id: &'a str = "the client",
+        reason: &'a str = "the reason that the client was told",
+        x5t: Option<&'a str> = "thumbprint of its certificate",
+    }
+    TokenRevoked = "token_revoked", Security, INFO, "A client revoked a token or a whole grant." {
+        client_id: &'a str = "the client",
+        kind: &'a str = "`jwt`, `opaque` or `refresh`; the last ends the grant",
+        jti: Option<&'a str> = "the token's identifier",
+        grant_id: Option<&'a str> = "the grant that ended",
+    }
+    RevocationOfAnotherClientsToken = "revocation_of_another_clients_token", Security, WARN,
+        "A client tried to revoke a token that it was not issued." {
+        client_id: &'a str = "the client",
+    }
+    GrantProvisioned = "grant_provisioned", Administration, INFO,
+        "A grant was made without a person's consent, through the server's own interface." {
+        client_id: &'a str = "the client",
+        subject: &'a str = "whom the grant speaks for",
+        grant_id: &'a str = "the grant",
+        binding: &'a str = "what it is bound to",
+    }
+
+    // Refresh.
+    RefreshRetried = "refresh_retried", Security, INFO,
+        "A spent refresh token came back within the grace, as after a lost answer." {
+        client_id: &'a str = "the client",
+        grant_id: &'a str = "the grant",
+    }
+    RefreshTokenReused = "refresh_token_reused", Security, ERROR,
+        "A spent refresh token came back: somebody has a copy. The grant was ended." {
+        client_id: &'a str = "the client",
+        grant_id: &'a str = "the grant",
+    }
+    RefreshTokenOfAnotherClient = "refresh_token_of_another_client", Security, WARN,
+        "A client presented a refresh token of another." {
+        client_id: &'a str = "the client that presented it",
+        grant_id: &'a str = "the grant of the other",
+    }
+    RefreshBindingRefused = "refresh_binding_refused", Security, WARN,
+        "A refresh token came without the key that its grant is bound to." {
+        client_id: &'a str = "the client",
+        grant_id: &'a str = "the grant",
+        reason: &'a str = "`another_key` or `unbound`",
+    }
+    GrantBoundToFirstKey = "grant_bound_to_first_key", Security, WARN,
+        "A public client's unbound grant was bound to the first key that was proven." {
+        client_id: &'a str = "the client",
+        grant_id: &'a str = "the grant",
+        cnf: Shown<'a> = "the confirmation that it has now",
+    }
+
+    // Client authentication and possession.
+    ClientAuthenticationFailed = "client_authentication_failed", Security, WARN,
+        "A request's client authentication failed." {
+        client_id: &'a str = "who the request says it is, shortened; anybody can say anything",
+        endpoint: &'a str = "the endpoint",
+        reason: &'a str = "the check that failed",
+        detail: Shown<'a> = "what the operator needs to mend it",
+    }
+    ClientChainRefused = "client_chain_refused", Security, WARN,
+        "A client's certificate chain does not hold." {
+        client_id: &'a str = "the client",
+        x5t: Shown<'a> = "thumbprint of the certificate",
+        reason: Shown<'a> = "the rule of RFC 5280 that it breaks",
+    }
+    DpopProofRefused = "dpop_proof_refused", Security, INFO, "A DPoP proof was refused." {
+        endpoint: &'a str = "the endpoint",
+        reason: &'a str = "the check that failed",
+        blame: &'a str = "who can mend it",
+        detail: Shown<'a> = "the facts, what the client claims shortened and escaped",
+    }
+    ResourceRequestRefused = "resource_request_refused", Security, INFO,
+        "A request to a resource of the server itself (userinfo, administration) was refused." {
+        endpoint: &'a str = "the endpoint",
+        reason: &'a str = "the check that failed",
+        blame: &'a str = "who can mend it",
+        detail: Shown<'a> = "the facts, what the client claims shortened and escaped",
+    }
+    RequestUnusable = "request_unusable", Security, WARN,
+        "A request arrived in a form that names no target, or through a proxy that forwards rubbish." {
+        rejection: Shown<'a> = "what is wrong",
+    }
+
+    // Clients and keys.
+    BearerException = "bearer_exception", Security, WARN,
+        "A configured client may hold bearer tokens; told at every start." {
+        client_id: &'a str = "the client",
+        reason: &'a str = "the operator's reason",
+        until: Shown<'a> = "the end of the exception",
+    }
+    ClientUnusable = "client_unusable", Operation, ERROR,
+        "A stored client breaks the rules of the profile or of this version; it is refused." {
+        client_id: &'a str = "the client",
+        reason: &'a str = "the rule",
+    }
+    TrustAnchorsMissing = "trust_anchors_missing", Operation, ERROR,
+        "A client's certificate can't be verified, because the set of trust anchors that it names is gone." {
+        client_id: &'a str = "the client",
+    }
+    ClientKeysUnavailable = "client_keys_unavailable", Operation, WARN,
+        "A client's key set can't be had, or is none." {
+        uri: &'a str = "its `jwks_uri`",
+    }
+    ClientKeysNotFetched = "client_keys_not_fetched", Operation, WARN,
+        "Fetching a client's key set failed, or the guard against internal addresses refused it." {
+        uri: &'a str = "its `jwks_uri`",
+        reason: Shown<'a> = "what went wrong, in our words",
+    }
+    OutboundRequestFailed = "outbound_request_failed", Operation, WARN,
+        "A request to an address that a client named failed, or the guard against internal addresses refused it." {
+        uri: &'a str = "the address",
+        reason: Shown<'a> = "what went wrong, in our words",
+    }
+    SigningKeyMade = "signing_key_made", Security, INFO, "A signing key was made." {
+        key_id: &'a str = "its `kid`",
+        algorithm: &'a str = "its algorithm",
+    }
+    NonceKeyMade = "nonce_key_made", Operation, INFO, "A key for DPoP nonces was made." {
+        id: u64 = "its number in the ring",
+    }
+    SigningFailed = "signing_failed", Operation, ERROR, "A signature could not be made; nothing was issued." {}
+
+    // The process.
+    ServerStarted = "server_started", Operation, INFO, "An issuer is ready." {
+        issuer: &'a str = "the issuer identifier",
+    }
+    StoreFailed = "store_failed", Operation, ERROR, "The store did not answer; the request was refused." {
+        operation: &'a str = "what was asked of it",
+        error: Shown<'a> = "what it says",
+    }
+    MaintenanceFailed = "maintenance_failed", Operation, ERROR,
+        "The half-minute round (key rotation, purging) could not finish; it is tried again." {
+        error: Shown<'a> = "what stood in the way",
+    }
+    ConfigurationChecked = "configuration_checked", Operation, INFO,
+        "`bindery server --check` found nothing wrong." {
+        issuer: &'a str = "the issuer identifier",
+    }
+    Listening = "listening", Operation, INFO, "A listener is open." {
+        address: Shown<'a> = "its address and port",
+        issuer: &'a str = "the issuer identifier",
+    }
+    ListeningWithoutTls = "listening_without_tls", Operation, WARN,
+        "A listener speaks plaintext, with listed proxies alone." {
+        address: Shown<'a> = "its address and port",
+    }
+    Stopping = "stopping", Operation, INFO, "The process was told to stop; running requests may end." {
+        grace_seconds: u64 = "how long they have",
+    }
+}
+
+/// The field `binding` of a confirmation.
+pub(crate) const fn binding_name(confirmation: &Confirmation) -> &'static str {
     match confirmation {
         Confirmation::Unbound => "none",
         Confirmation::Dpop(_) => "dpop",
@@ -14,23 +198,6 @@ pub(crate) fn binding_name(confirmation: &Confirmation) -> &'static str {
     }
 }
 
-pub(crate) fn proof_refused(endpoint: &str, rejection: &Rejection) {
-    tracing::info!(
-        event = "dpop_proof_refused",
-        endpoint,
-        reason = rejection.reason(),
-        blame = rejection.blame().name(),
-        detail = %rejection
-    );
-}
-
-/// A request to one of our own resources (userinfo, administration) that was refused.
-pub(crate) fn own_resource_refused(endpoint: &str, rejection: &Rejection) {
-    tracing::info!(
-        event = "resource_request_refused",
-        endpoint,
-        reason = rejection.reason(),
-        blame = rejection.blame().name(),
-        detail = %rejection
-    );
-}
+#[cfg(test)]
+#[path = "event_tests.rs"]
+mod tests;

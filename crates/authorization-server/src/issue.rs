@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use crate::binding::SenderBinding;
-use crate::event::binding_name;
+use crate::event::{AuditEvent, Shown, Words, binding_name};
 use crate::grant::Granted;
 use crate::server::{Server, unavailable};
 
@@ -28,6 +28,7 @@ const ACCESS_TOKEN: &str = "at+jwt";
 /// [`TokenError::Unavailable`] when the key, the random source or the store fails; nothing was issued.
 pub(crate) async fn mint(
     server: &Server,
+    grant_type: &'static str,
     granted: Granted,
     binding: SenderBinding,
     authenticated: &AuthenticatedClient,
@@ -44,21 +45,7 @@ pub(crate) async fn mint(
         AccessTokenFormat::Jwt => token.jwt()?,
         AccessTokenFormat::Opaque => token.opaque().await?,
     };
-    tracing::info!(
-        event = "token_issued",
-        client_id = client.client_id,
-        method = authenticated.method().name(),
-        binding = binding_name(&confirmation),
-        jkt = confirmation.dpop().map(|jkt| jkt.to_string()),
-        x5t = confirmation.mtls().map(|x5t| x5t.to_string()),
-        grant_id = granted.grant_id,
-        jti = identifier,
-        audience = granted.audience.join(" "),
-        scope = %granted.scope,
-    );
-    if confirmation == Confirmation::Unbound {
-        tracing::warn!(event = "bearer_token_issued", client_id = client.client_id, jti = identifier);
-    }
+    report(server, grant_type, &granted, &confirmation, authenticated, &identifier);
     Ok(TokenResponse {
         access_token,
         confirmation,
@@ -66,6 +53,34 @@ pub(crate) async fn mint(
         scope: granted.scope,
         refresh_token: granted.refresh_token,
     })
+}
+
+fn report(
+    server: &Server,
+    grant_type: &'static str,
+    granted: &Granted,
+    confirmation: &Confirmation,
+    authenticated: &AuthenticatedClient,
+    jti: &str,
+) {
+    let client_id = authenticated.client_id();
+    let (dpop, mtls) = (confirmation.dpop(), confirmation.mtls());
+    server.audit.record(AuditEvent::TokenIssued {
+        client_id,
+        subject: &granted.subject,
+        grant_type,
+        method: authenticated.method().name(),
+        binding: binding_name(confirmation),
+        jkt: dpop.as_ref().map(|jkt| jkt as Shown<'_>),
+        x5t: mtls.as_ref().map(|x5t| x5t as Shown<'_>),
+        grant_id: granted.grant_id.as_deref(),
+        jti,
+        audience: &Words(&granted.audience),
+        scope: &granted.scope,
+    });
+    if *confirmation == Confirmation::Unbound {
+        server.audit.record(AuditEvent::BearerTokenIssued { client_id, jti });
+    }
 }
 
 struct Minting<'a> {
@@ -107,7 +122,7 @@ impl Minting<'_> {
         }
         let keys = self.server.signing_keys.current();
         keys.sign_as(None, Some(ACCESS_TOKEN), &claims).map(Zeroizing::new).map_err(|_| {
-            tracing::error!(event = "signing_failed");
+            AuditEvent::SigningFailed {}.trace();
             TokenError::Unavailable
         })
     }

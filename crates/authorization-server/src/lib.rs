@@ -11,6 +11,7 @@
 //! one line in `router`; a client authentication method is one file and one line in `core::client_auth`.
 
 mod administration;
+mod audit;
 pub mod authenticate;
 pub mod binding;
 mod client_keys;
@@ -18,7 +19,7 @@ pub mod client_registry;
 pub mod configuration;
 pub mod cookie_keys;
 mod endpoint;
-mod event;
+pub mod event;
 pub mod grant;
 pub mod issue;
 mod issued_token;

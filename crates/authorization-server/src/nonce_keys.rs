@@ -13,6 +13,7 @@ use bindery_crypto::{AwsLc, RandomUnavailable, random_bytes};
 use bindery_store::record::NonceKeyRecord;
 use bindery_store::{AuthorizationStore, StoreError};
 
+use crate::event::AuditEvent;
 use crate::start::StartFailed;
 
 /// How many keys judge: the current one and those before it.
@@ -74,7 +75,7 @@ async fn load_ring(
         // Identifiers come round; the one that is taken again must have been removed before.
         let record = new_record(sealer, id, now)?;
         match store.insert_nonce_key(&record).await {
-            Ok(()) => tracing::info!(event = "nonce_key_made", id),
+            Ok(()) => AuditEvent::NonceKeyMade { id: id.into() }.trace(),
             // Another process was first: its key serves both.
             Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),

@@ -30,8 +30,9 @@ use http::request::Parts;
 use serde_json::Value;
 
 use crate::client_registry::Client;
+use crate::event::AuditEvent;
 use crate::server::Server;
-use crate::{binding, event, issued_token};
+use crate::{binding, issued_token};
 
 /// How far another node of the same issuer may be ahead.
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
@@ -121,7 +122,12 @@ pub(crate) async fn verify_presented(
 ) -> Result<Admission, Response> {
     let facts = presented.facts(now);
     admit(server, &facts, demand).await.map_err(|rejection| {
-        event::own_resource_refused(demand.endpoint, &rejection);
+        server.audit.record(AuditEvent::ResourceRequestRefused {
+            endpoint: demand.endpoint,
+            reason: rejection.reason(),
+            blame: rejection.blame().name(),
+            detail: &rejection,
+        });
         refuse(server, &rejection, Some(&facts), demand, now)
     })
 }
@@ -238,7 +244,7 @@ async fn require_live(
     now: UnixTime,
 ) -> Result<Arc<Client>, Rejection> {
     let unavailable = |operation: &'static str, error: &bindery_store::StoreError| {
-        tracing::error!(event = "store_failed", operation, %error);
+        AuditEvent::StoreFailed { operation, error }.trace();
         Rejection::IntrospectionUnavailable
     };
     let client_id = token.client_id().ok_or(Rejection::TokenClaim("client_id"))?;

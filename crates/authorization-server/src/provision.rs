@@ -11,6 +11,7 @@ use bindery_store::StoreError;
 use bindery_store::record::GrantRecord;
 use zeroize::Zeroizing;
 
+use crate::event::{AuditEvent, binding_name};
 use crate::grant::new_token;
 use crate::server::AuthorizationServer;
 
@@ -105,11 +106,11 @@ pub async fn grant(
     let (refresh_token, token) = new_token(&record, now).map_err(|_| ProvisionRefused::Random)?;
     server.0.store.insert_grant(&record).await?;
     server.0.store.insert_refresh_token(&token).await?;
-    tracing::info!(
-        event = "grant_provisioned",
+    server.0.audit.record(AuditEvent::GrantProvisioned {
         client_id,
-        grant_id = record.grant_id,
-        binding = crate::event::binding_name(&bound_to)
-    );
+        subject,
+        grant_id: &record.grant_id,
+        binding: binding_name(&bound_to),
+    });
     Ok(ProvisionedGrant { grant_id: record.grant_id, refresh_token })
 }

@@ -13,10 +13,12 @@ use bindery_crypto::seal::Sealer;
 use bindery_http::{Clock, EdgePolicy};
 use bindery_store::{AuthorizationStore, StoreError};
 
+use crate::audit::AuditLog;
 use crate::client_keys::{ClientKeyCache, HttpKeySetFetcher, KeySetFetcher};
 use crate::client_registry::ClientRegistry;
 use crate::configuration::{ConfigurationInvalid, ServerConfiguration, TrustAnchorsConfiguration, invalid};
 use crate::cookie_keys::CookieKeys;
+use crate::event::AuditEvent;
 use crate::key_sealing::SealingKey;
 use crate::nonce_keys::NonceKeys;
 use crate::outbound::Outbound;
@@ -106,6 +108,7 @@ pub(crate) struct Server {
     pub(crate) nonce_keys: NonceKeys,
     pub(crate) cookie_keys: CookieKeys,
     pub(crate) proof_memory: ProofMemory,
+    pub(crate) audit: AuditLog,
     sealer: Sealer,
 }
 
@@ -117,6 +120,7 @@ impl AuthorizationServer {
     pub async fn start(configuration: &ServerConfiguration, parts: ServerParts) -> Result<Self, StartFailed> {
         let settings = configuration.settings()?;
         let now = parts.clock.now();
+        let audit = AuditLog;
         let client_keys = ClientKeyCache::new(parts.key_fetcher, settings.fetch_times);
         let trust_anchors = AnchorSets::load(&configuration.trust_anchors)?;
         let store = parts.store;
@@ -126,6 +130,7 @@ impl AuthorizationServer {
             settings.profile,
             settings.assertion_algorithms,
             client_keys.can_fetch(),
+            &audit,
         )?;
         trust_anchors.require_for(&clients)?;
         let sealer = parts.sealing_key.sealer();
@@ -134,7 +139,7 @@ impl AuthorizationServer {
         let nonce_keys = NonceKeys::load(&*store, &sealer, rotation, now).await?;
         let cookie_keys = CookieKeys::derived(&parts.sealing_key);
         let proof_memory = ProofMemory::new(&settings.dpop, &store, now)?;
-        tracing::info!(event = "server_started", issuer = settings.issuer);
+        audit.record(AuditEvent::ServerStarted { issuer: &settings.issuer });
         Ok(Self(Arc::new(Server {
             settings,
             store,
@@ -149,6 +154,7 @@ impl AuthorizationServer {
             nonce_keys,
             cookie_keys,
             proof_memory,
+            audit,
             sealer,
         })))
     }
@@ -212,7 +218,7 @@ impl AuthorizationServer {
             loop {
                 ticks.tick().await;
                 if let Err(error) = server.maintain().await {
-                    tracing::error!(event = "maintenance_failed", %error);
+                    server.0.audit.record(AuditEvent::MaintenanceFailed { error: &error });
                 }
             }
         })
@@ -221,7 +227,7 @@ impl AuthorizationServer {
 
 /// Refuses a request because the store can't decide, and says so to the operator.
 pub(crate) fn unavailable(operation: &'static str, error: &StoreError) -> TokenError {
-    tracing::error!(event = "store_failed", operation, %error);
+    AuditEvent::StoreFailed { operation, error }.trace();
     TokenError::Unavailable
 }
 

@@ -11,6 +11,8 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
+use crate::event::AuditEvent;
+
 /// The kinds of refusal. The name ends the `type` URI and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -130,7 +132,7 @@ impl From<StoreError> for Problem {
                 Self::new(Kind::Conflict, rule, "choose another name, or look at what is there")
             }
             error => {
-                tracing::error!(event = "store_failed", operation = "administration", %error);
+                AuditEvent::StoreFailed { operation: "administration", error: &error }.trace();
                 Self::new(Kind::Unavailable, "the store does not answer", "repeat the request later")
             }
         }

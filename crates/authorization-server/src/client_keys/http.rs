@@ -24,6 +24,7 @@ use super::address::{Reach, reach};
 use super::configuration::{ClientKeysConfiguration, PrivateDestinations};
 use super::{KeySetFetcher, KeySetUnavailable, MAXIMUM_SET};
 use crate::configuration::{ConfigurationInvalid, invalid};
+use crate::event::AuditEvent;
 use crate::outbound::{Notification, Outbound, OutboundFailed};
 
 /// The longest that one fetch may take, from waiting for its turn to the last byte.
@@ -109,7 +110,7 @@ impl KeySetFetcher for HttpKeySetFetcher {
     async fn fetch(&self, uri: &str) -> Result<Vec<u8>, KeySetUnavailable> {
         self.try_fetch(uri, "application/jwk-set+json, application/json").await.map_err(|refused| {
             // What the other side has written is not among these words.
-            tracing::warn!(event = "client_keys_not_fetched", uri, reason = %refused.told());
+            AuditEvent::ClientKeysNotFetched { uri, reason: &refused.told() }.trace();
             KeySetUnavailable
         })
     }
@@ -119,14 +120,14 @@ impl KeySetFetcher for HttpKeySetFetcher {
 impl Outbound for HttpKeySetFetcher {
     async fn get(&self, uri: &str, accept: &'static str) -> Result<Vec<u8>, OutboundFailed> {
         self.try_fetch(uri, accept).await.map_err(|refused| {
-            tracing::warn!(event = "outbound_request_failed", uri, reason = %refused.told());
+            AuditEvent::OutboundRequestFailed { uri, reason: &refused.told() }.trace();
             OutboundFailed
         })
     }
 
     async fn post(&self, uri: &str, notification: Notification) -> Result<u16, OutboundFailed> {
         let answered = self.try_post(uri, notification).await.map_err(|refused| {
-            tracing::warn!(event = "outbound_request_failed", uri, reason = %refused.told());
+            AuditEvent::OutboundRequestFailed { uri, reason: &refused.told() }.trace();
             OutboundFailed
         })?;
         Ok(answered.as_u16())

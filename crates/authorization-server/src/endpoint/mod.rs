@@ -17,6 +17,7 @@ use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use crate::event::AuditEvent;
 use crate::server::Server;
 
 pub(crate) mod health;
@@ -57,7 +58,7 @@ impl FormRequest {
 
     pub(crate) fn presented(&self, server: &Server) -> Result<Presented<'_>, TokenError> {
         presented::from_request(&self.parts, &server.edge).map_err(|rejection| {
-            tracing::warn!(event = "request_unusable", %rejection);
+            server.audit.record(AuditEvent::RequestUnusable { rejection: &rejection });
             TokenError::RequestUnusable
         })
     }

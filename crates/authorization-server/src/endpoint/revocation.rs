@@ -15,6 +15,7 @@ use bindery_store::authorization::RefreshTokenState;
 
 use super::{FormRequest, refuse};
 use crate::authenticate;
+use crate::event::AuditEvent;
 use crate::issued_token::{self, TokenKind};
 use crate::server::{AuthorizationServer, Server, unavailable};
 
@@ -43,7 +44,7 @@ async fn respond(server: &Server, request: Request) -> Result<(), TokenError> {
         return end_spent_family(server, &query.token, caller.client_id(), now).await;
     };
     if found.token.client_id != caller.client_id() {
-        tracing::warn!(event = "revocation_of_another_clients_token", client_id = caller.client_id());
+        server.audit.record(AuditEvent::RevocationOfAnotherClientsToken { client_id: caller.client_id() });
         return Err(TokenError::TokenOfAnotherClient);
     }
     let store = &server.store;
@@ -56,12 +57,12 @@ async fn respond(server: &Server, request: Request) -> Result<(), TokenError> {
     };
     // A revocation that did not happen must never look like one (GHSA-7mqr-2v3q-v2wm's class).
     done.map_err(|error| unavailable("revoke", &error))?;
-    tracing::info!(
-        event = "token_revoked",
-        client_id = caller.client_id(),
-        kind,
-        jti = found.token.identifier
-    );
+    let grant_id = match &found.kind {
+        TokenKind::Refresh { grant_id } => Some(grant_id.as_str()),
+        TokenKind::Jwt { .. } | TokenKind::Opaque { .. } => None,
+    };
+    let jti = found.token.identifier.as_deref();
+    server.audit.record(AuditEvent::TokenRevoked { client_id: caller.client_id(), kind, jti, grant_id });
     Ok(())
 }
 
@@ -85,6 +86,7 @@ async fn end_spent_family(
     }
     let done = server.store.revoke_grant(&grant.grant_id, now).await;
     done.map_err(|error| unavailable("revoke_grant", &error))?;
-    tracing::info!(event = "token_revoked", client_id, kind = "refresh", grant_id = grant.grant_id);
+    let grant_id = Some(grant.grant_id.as_str());
+    server.audit.record(AuditEvent::TokenRevoked { client_id, kind: "refresh", jti: None, grant_id });
     Ok(())
 }

@@ -11,6 +11,7 @@ use http::StatusCode;
 
 use super::{FormRequest, json, refuse, x5t};
 use crate::configuration::NoncePolicy;
+use crate::event::AuditEvent;
 use crate::server::{AuthorizationServer, Server};
 use crate::{authenticate, binding, grant, issue};
 
@@ -52,15 +53,15 @@ async fn respond(server: &Server, request: Request) -> Result<TokenResponse, Tok
         };
         let held = grant::require_holder(request.grant, asked).await?;
         let binding = evidence.spend(server, &client.metadata, now).await?;
+        let grant_type = held.grant_type();
         let granted = held.redeem(&binding).await?;
-        issue::mint(server, granted, binding, &authenticated, &client.metadata, now).await
+        issue::mint(server, grant_type, granted, binding, &authenticated, &client.metadata, now).await
     };
     issued.await.inspect_err(|error| {
-        tracing::warn!(
-            event = "token_refused",
-            client_id = authenticated.client_id(),
-            reason = error.form().reason,
-            x5t = x5t(&presented)
-        );
+        server.audit.record(AuditEvent::TokenRefused {
+            client_id: authenticated.client_id(),
+            reason: error.form().reason,
+            x5t: x5t(&presented).as_deref(),
+        });
     })
 }

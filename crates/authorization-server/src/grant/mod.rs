@@ -121,6 +121,11 @@ pub(crate) async fn require_holder(
 }
 
 impl HeldGrant<'_> {
+    /// The name of its grant type.
+    pub(crate) const fn grant_type(&self) -> &'static str {
+        self.grant.form.name
+    }
+
     /// Redeems it for what `binding` proves.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use bindery_store::record::{GrantRecord, RefreshTokenRecord};
 use zeroize::Zeroizing;
 
 use super::{GrantRequest, Granted, Redemption, require_audience, require_scope};
+use crate::event::AuditEvent;
 use crate::server::{Server, unavailable};
 
 /// The longest refresh token that is looked up, in bytes.
@@ -54,7 +55,8 @@ pub(super) async fn redeem(redemption: Redemption<'_>) -> Result<Granted, TokenE
         }
         RefreshTokenState::SpentWithinGrace { grant, successor } => {
             let granted = accept(&redemption, &grant).await?;
-            tracing::info!(event = "refresh_retried", client_id = grant.client_id, grant_id = grant.grant_id);
+            let (client_id, grant_id) = (&grant.client_id, &grant.grant_id);
+            redemption.server.audit.record(AuditEvent::RefreshRetried { client_id, grant_id });
             let refresh_token = rotate(&redemption, &grant, &successor).await?;
             Ok(Granted { refresh_token: Some(refresh_token), ..granted })
         }
@@ -93,11 +95,10 @@ fn require_own(redemption: &Redemption<'_>, grant: &GrantRecord) -> Result<(), T
     if grant.client_id == redemption.authenticated.client_id() {
         return Ok(());
     }
-    tracing::warn!(
-        event = "refresh_token_of_another_client",
-        client_id = redemption.authenticated.client_id(),
-        grant_id = grant.grant_id
-    );
+    redemption.server.audit.record(AuditEvent::RefreshTokenOfAnotherClient {
+        client_id: redemption.authenticated.client_id(),
+        grant_id: &grant.grant_id,
+    });
     Err(TokenError::RefreshToken)
 }
 
@@ -110,7 +111,11 @@ fn confirm_bound_key(redemption: &Redemption<'_>, grant: &GrantRecord) -> Result
     let proven = redemption.binding.proven();
     let dpop = bound.dpop().is_none_or(|jkt| proven.dpop == Some(jkt));
     let mtls = bound.mtls().is_none_or(|x5t| proven.mtls == Some(x5t));
-    if dpop && mtls { Ok(()) } else { refuse_binding(grant, "another_key", TokenError::RefreshTokenBinding) }
+    if dpop && mtls {
+        Ok(())
+    } else {
+        refuse_binding(redemption, grant, "another_key", TokenError::RefreshTokenBinding)
+    }
 }
 
 /// A public client's grant without a key meets a proven key for the first time (DPOP-5-12).
@@ -122,23 +127,34 @@ async fn bind_if_due(redemption: &Redemption<'_>, grant: &GrantRecord) -> Result
         return Ok(()); // The client's exception from sender constraint covers this; it rotates.
     };
     if redemption.client.unbound_refresh == UnboundRefresh::Reject {
-        return refuse_binding(grant, "unbound", TokenError::RefreshTokenUnbound);
+        return refuse_binding(redemption, grant, "unbound", TokenError::RefreshTokenUnbound);
     }
     let outcome = redemption.server.store.bind_grant(&grant.grant_id, &cnf).await;
     match outcome.map_err(|error| unavailable("bind_grant", &error))? {
         GrantBinding::Bound => {
             let (client_id, grant_id) = (&grant.client_id, &grant.grant_id);
-            tracing::warn!(event = "grant_bound_to_first_key", client_id, grant_id, %cnf);
+            redemption.server.audit.record(AuditEvent::GrantBoundToFirstKey {
+                client_id,
+                grant_id,
+                cnf: &cnf,
+            });
             Ok(())
         }
         GrantBinding::BoundBefore(before) if before == cnf => Ok(()),
-        GrantBinding::BoundBefore(_) => refuse_binding(grant, "another_key", TokenError::RefreshTokenBinding),
+        GrantBinding::BoundBefore(_) => {
+            refuse_binding(redemption, grant, "another_key", TokenError::RefreshTokenBinding)
+        }
     }
 }
 
-fn refuse_binding(grant: &GrantRecord, reason: &'static str, error: TokenError) -> Result<(), TokenError> {
+fn refuse_binding(
+    redemption: &Redemption<'_>,
+    grant: &GrantRecord,
+    reason: &str,
+    error: TokenError,
+) -> Result<(), TokenError> {
     let (client_id, grant_id) = (&grant.client_id, &grant.grant_id);
-    tracing::warn!(event = "refresh_binding_refused", client_id, grant_id, reason);
+    redemption.server.audit.record(AuditEvent::RefreshBindingRefused { client_id, grant_id, reason });
     Err(error)
 }
 
@@ -178,7 +194,8 @@ async fn rotate(
 
 /// RFC 9700 section 4.14.2: a spent token that comes back means that somebody has a copy.
 async fn end_family(redemption: &Redemption<'_>, grant: &GrantRecord) -> Result<(), TokenError> {
-    tracing::error!(event = "refresh_token_reused", client_id = grant.client_id, grant_id = grant.grant_id);
+    let (client_id, grant_id) = (&grant.client_id, &grant.grant_id);
+    redemption.server.audit.record(AuditEvent::RefreshTokenReused { client_id, grant_id });
     let store = &redemption.server.store;
     store
         .revoke_grant(&grant.grant_id, redemption.now)
