@@ -12,6 +12,7 @@ use serde::de::MapAccess;
 use serde_json::{Map, Value, json};
 
 use super::algorithm::SignatureAlgorithm;
+use super::encryption::EncryptionJwk;
 use crate::encoding::base64url;
 use crate::encoding::json::{self as strict_json, JsonInvalid, Members, Text};
 
@@ -141,6 +142,8 @@ pub enum JwkInvalid {
     LowOrderPoint,
     /// `use`, `key_ops` or `alg` say that the key is not for this signature (DPOP-4.2-18).
     NotForVerifying(&'static str),
+    /// `use`, `key_ops` or `alg` say that the key is not one to encrypt to.
+    NotForEncrypting(&'static str),
     /// `x5c` does not start with a certificate of this very key (RFC 7517 section 4.7).
     CertificateMismatch,
     /// Two keys of a set share one `kid` and kind, or the set is not an object with `keys`.
@@ -165,7 +168,9 @@ impl fmt::Display for JwkInvalid {
             }
             Self::RsaLeadingZero => f.write_str("an RSA number has leading zero octets"),
             Self::LowOrderPoint => f.write_str("the Ed25519 point is of low order or not canonical"),
-            Self::NotForVerifying(name) => write!(f, "the key's member `{name}` forbids this use"),
+            Self::NotForVerifying(name) | Self::NotForEncrypting(name) => {
+                write!(f, "the key's member `{name}` forbids this use")
+            }
             Self::CertificateMismatch => f.write_str("the first x5c certificate does not hold this key"),
             Self::Set(reason) => write!(f, "the key set is unusable: {reason}"),
         }
@@ -331,8 +336,10 @@ impl Jwk {
 /// claims a kind of ours and breaks its rules is skipped too and named in `skipped`.
 #[derive(Clone, Debug, Default)]
 pub struct JwkSet {
-    /// The usable keys, in the set's order.
+    /// The keys that verify signatures, in the set's order.
     pub keys: Vec<Jwk>,
+    /// The keys that content can be encrypted to, in the set's order.
+    pub encryption_keys: Vec<EncryptionJwk>,
     /// Why each of the others is not used, by its position in the set.
     pub skipped: Vec<(usize, JwkInvalid)>,
 }
@@ -358,7 +365,10 @@ impl JwkSet {
             let text = serde_json::to_vec(value).unwrap_or_default();
             match Jwk::parse(&text) {
                 Ok(jwk) => set.keys.push(jwk),
-                Err(reason) => set.skipped.push((index, reason)),
+                Err(reason) => match EncryptionJwk::parse(&text) {
+                    Ok(jwk) => set.encryption_keys.push(jwk),
+                    Err(_) => set.skipped.push((index, reason)),
+                },
             }
         }
         Ok(set)

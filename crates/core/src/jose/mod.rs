@@ -1,6 +1,7 @@
-//! JSON object signing, in the one form that Bindery accepts: compact JWS, asymmetric, public keys only.
+//! JSON object signing and encryption, in the forms that Bindery accepts: compact, asymmetric, public keys only.
 
 pub mod algorithm;
+pub mod encryption;
 pub mod jwk;
 pub mod jws;
 pub mod thumbprint;
