@@ -2,12 +2,14 @@
 //! exact: a boolean in quotes is not a boolean (DPOP-5.2-01).
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use serde_json::{Map, Value};
 
 use super::client_metadata::{ClientMetadataInvalid, invalid};
+use super::redirect_uri::{ApplicationType, require_redirect_uri};
+use crate::jose::algorithm::SignatureAlgorithm;
 use crate::time::UnixTime;
 
 /// The longest text member, in bytes.
@@ -84,6 +86,49 @@ impl<'m> Reader<'m> {
         }
     }
 
+    /// A switch that is off unless it is said.
+    pub(super) fn flag(&mut self, name: &'static str) -> Result<bool, ClientMetadataInvalid> {
+        Ok(self.boolean(name)?.unwrap_or(false))
+    }
+
+    pub(super) fn seconds(&mut self, name: &'static str) -> Result<Option<u64>, ClientMetadataInvalid> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(value) => value.as_u64().map(Some).ok_or_else(|| {
+                invalid(name, "it is not a whole number of seconds", "write it like 3600, without quotes")
+            }),
+        }
+    }
+
+    pub(super) fn algorithm(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Option<SignatureAlgorithm>, ClientMetadataInvalid> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        SignatureAlgorithm::from_name(text).map(Some).ok_or_else(|| {
+            let known = SignatureAlgorithm::ALL.map(SignatureAlgorithm::name);
+            invalid(
+                name,
+                format!("{text:?} is not an asymmetric algorithm that we know"),
+                format!("choose among {known:?}"),
+            )
+        })
+    }
+
+    pub(super) fn https_url(&mut self, name: &'static str) -> Result<Option<String>, ClientMetadataInvalid> {
+        let Some(url) = self.text(name)? else { return Ok(None) };
+        require_https(name, url)?;
+        Ok(Some(url.into()))
+    }
+
+    pub(super) fn https_urls(&mut self, name: &'static str) -> Result<Vec<String>, ClientMetadataInvalid> {
+        let urls = self.texts(name)?.unwrap_or_default();
+        for url in &urls {
+            require_https(name, url)?;
+        }
+        Ok(urls)
+    }
+
     pub(super) fn require_nothing_left(&self) -> Result<(), ClientMetadataInvalid> {
         match self.members.keys().find(|name| !self.read.contains(&name.as_str())) {
             None => Ok(()),
@@ -94,6 +139,17 @@ impl<'m> Reader<'m> {
             )),
         }
     }
+}
+
+/// An https URL that we may call or show; a fragment is allowed where it is a version (`request_uris`).
+fn require_https(name: &'static str, url: &str) -> Result<(), ClientMetadataInvalid> {
+    let bare = url.split_once('#').map_or(url, |(bare, _)| bare);
+    let reason = match require_redirect_uri(bare, ApplicationType::Web) {
+        Ok(()) if bare.starts_with("https:") => return Ok(()),
+        Ok(()) => "it is not an https URL".into(),
+        Err(reason) => reason.to_string(),
+    };
+    Err(invalid(name, format!("{url:?}: {reason}"), "write it like \"https://client.example/page\""))
 }
 
 /// The first second of the day `YYYY-MM-DD` in UTC (RFC 3339 full-date).

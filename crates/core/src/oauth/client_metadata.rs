@@ -10,6 +10,7 @@ use core::fmt;
 
 use serde_json::{Map, Value};
 
+use super::client_authorization::AuthorizationMetadata;
 use super::client_members::Reader;
 use super::client_registration as registration;
 use super::scope::Scope;
@@ -55,6 +56,8 @@ pub struct ClientMetadata {
     pub refresh_token_rotation: bool,
     /// `unbound_refresh`.
     pub unbound_refresh: UnboundRefresh,
+    /// What authorization requests are judged by.
+    pub authorization: AuthorizationMetadata,
 }
 
 /// Where a client's public keys are.
@@ -122,11 +125,13 @@ impl ClientMetadata {
     pub fn parse(members: &Map<String, Value>, grants: &[&str]) -> Result<Self, ClientMetadataInvalid> {
         let mut reader = Reader::new(members);
         let authentication = registration::authentication(&mut reader)?;
+        let grant_types = registration::grant_types(&mut reader, grants)?;
+        let authorization = AuthorizationMetadata::read(&mut reader, &grant_types)?;
         let client = Self {
             client_id: registration::client_id(&mut reader)?,
             client_name: reader.text("client_name")?.map(Into::into),
             authentication,
-            grant_types: registration::grant_types(&mut reader, grants)?,
+            grant_types,
             scope: registration::scope(&mut reader)?,
             audiences: reader.texts("audiences")?.unwrap_or_default(),
             introspection_audiences: reader.texts("introspection_audiences")?.unwrap_or_default(),
@@ -145,6 +150,7 @@ impl ClientMetadata {
                 Some("bind_first_proof") => UnboundRefresh::BindFirstProof,
                 _ => UnboundRefresh::Reject,
             },
+            authorization,
         };
         let rotation = reader.boolean("refresh_token_rotation")?;
         reader.require_nothing_left()?;
@@ -157,6 +163,13 @@ impl ClientMetadata {
     #[must_use]
     pub const fn is_public(&self) -> bool {
         matches!(self.authentication, ClientAuthMethod::None)
+    }
+
+    /// The resource servers for which it may have tokens. A client that has none but signs people in has its
+    /// tokens for `issuer` itself, whose userinfo endpoint is then the resource.
+    pub fn audiences_at<'a>(&'a self, issuer: &'a str) -> impl Iterator<Item = &'a str> + Clone {
+        let userinfo = (self.audiences.is_empty() || self.scope.contains("openid")).then_some(issuer);
+        self.audiences.iter().map(String::as_str).chain(userinfo)
     }
 
     /// The algorithms that its assertions may use: its own one, or the server's, never more than those.
@@ -255,7 +268,8 @@ impl ClientMetadata {
                 "remove it, or give the client an authentication method other than none",
             ));
         }
-        if !self.grant_types.is_empty() && self.audiences.is_empty() {
+        let identity_alone = self.scope.contains("openid");
+        if !self.grant_types.is_empty() && self.audiences.is_empty() && !identity_alone {
             return Err(invalid(
                 "audiences",
                 "every access token names the resource server it is for (RFC 9068 section 3)",

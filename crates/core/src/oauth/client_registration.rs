@@ -130,14 +130,7 @@ fn inline_keys(value: &Value) -> Result<JwkSet, ClientMetadataInvalid> {
 pub(super) fn assertion_algorithm(
     reader: &mut Reader<'_>,
 ) -> Result<Option<SignatureAlgorithm>, ClientMetadataInvalid> {
-    let Some(name) = reader.text("token_endpoint_auth_signing_alg")? else { return Ok(None) };
-    SignatureAlgorithm::from_name(name).map(Some).ok_or_else(|| {
-        invalid(
-            "token_endpoint_auth_signing_alg",
-            format!("{name:?} is not an asymmetric algorithm that we verify"),
-            "choose among ES256, EdDSA, PS256, ES384 and RS256",
-        )
-    })
+    reader.algorithm("token_endpoint_auth_signing_alg")
 }
 
 /// Exactly one subject, or none at all for the methods that have none (MTLS-2.1-02).

@@ -61,6 +61,15 @@ impl Form {
     /// # Errors
     /// [`FormInvalid`] names the rule that the body breaks.
     pub fn parse(body: &[u8]) -> Result<Self, FormInvalid> {
+        Self::parse_repeating(body, &[])
+    }
+
+    /// Parses a whole body or query in which the parameters named in `repeating` may occur several times, such
+    /// as `resource` (RFC 8707 section 2). [`Self::get`] finds the first of them, [`Self::all`] each.
+    ///
+    /// # Errors
+    /// [`FormInvalid`] names the rule that the body breaks.
+    pub fn parse_repeating(body: &[u8], repeating: &[&str]) -> Result<Self, FormInvalid> {
         if body.len() > MAXIMUM_FORM {
             return Err(FormInvalid::TooLong);
         }
@@ -71,7 +80,8 @@ impl Form {
                 None => (pair, &[][..]),
             };
             let name = decode_component(name)?;
-            if parameters.iter().any(|(seen, _)| *seen == *name) {
+            let seen = parameters.iter().any(|(seen, _)| *seen == *name);
+            if seen && !repeating.contains(&name.as_str()) {
                 return Err(FormInvalid::Duplicate);
             }
             if parameters.len() == MAXIMUM_PARAMETERS {
@@ -90,6 +100,12 @@ impl Form {
             .find(|(parameter, _)| parameter == name)
             .map(|(_, value)| value.as_str())
             .filter(|value| !value.is_empty())
+    }
+
+    /// Every value of a parameter that may repeat, in order, without the empty ones.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let of_name = self.0.iter().filter(move |(parameter, _)| parameter == name);
+        of_name.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
     /// The form with these parameters alone.

@@ -1,12 +1,18 @@
-//! OAuth's wire forms (RFC 6749, 7009, 7591, 7662, 8414, 9068): forms parsed, answers rendered, client
+//! OAuth's wire forms (RFC 6749, 7009, 7591, 7636, 7662, 8414, 9068, 9126, 9396): forms parsed, answers rendered, client
 //! records checked. Pure values: nothing here knows an endpoint, a store or a clock.
 
+pub mod authorization_details;
+pub mod authorization_request;
+pub mod claims_request;
+pub mod client_authorization;
 mod client_members;
 pub mod client_metadata;
 mod client_registration;
 pub mod form;
 pub mod introspection;
 pub mod metadata;
+pub mod pkce;
+pub mod redirect_uri;
 pub mod scope;
 pub mod sender_constraint;
 pub mod token_error;

@@ -71,6 +71,12 @@ impl Scope {
         Self(self.0.intersection(&other.0).cloned().collect())
     }
 
+    /// This scope without `tokens`.
+    #[must_use]
+    pub fn without(&self, tokens: &[&str]) -> Self {
+        Self(self.0.iter().filter(|token| !tokens.contains(&token.as_str())).cloned().collect())
+    }
+
     /// Requires every token of this scope to be in `allowed` (RFC 6749 sections 3.3 and 6).
     ///
     /// # Errors
@@ -89,6 +95,20 @@ impl fmt::Display for Scope {
             f.write_str(token)?;
         }
         Ok(())
+    }
+}
+
+/// As the one text that the wire has too.
+impl serde::Serialize for Scope {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Scope {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(|_| serde::de::Error::custom("not a scope"))
     }
 }
 
