@@ -67,9 +67,11 @@ pub(crate) fn establish(
     presented: &Presented<'_>,
     now: UnixTime,
 ) -> Result<Evidence, TokenError> {
+    // FSP-AS-05: a confirmation that was not chosen is off, whatever the connection shows.
+    let binds = server.settings.rules.server().sender_constraints.mtls;
     let certificate = match &presented.certificate {
-        PresentedCertificate::Present(certificate) => Some(certificate.thumbprint()),
-        PresentedCertificate::Absent(_) => None,
+        PresentedCertificate::Present(certificate) if binds => Some(certificate.thumbprint()),
+        PresentedCertificate::Present(_) | PresentedCertificate::Absent(_) => None,
     };
     let proof = match presented.dpop.as_slice() {
         [] => None,

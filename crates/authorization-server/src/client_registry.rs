@@ -17,7 +17,7 @@ use crate::audit::AuditLog;
 use crate::configuration::{ConfigurationInvalid, invalid};
 use crate::event::AuditEvent;
 use crate::grant;
-use crate::profile::Profile;
+use crate::settings::Settings;
 
 /// A client and its state.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub struct Client {
 pub(crate) struct ClientRegistry {
     configured: HashMap<String, Arc<Client>>,
     store: Arc<dyn AuthorizationStore>,
-    profile: Profile,
+    settings: Arc<Settings>,
 }
 
 /// Reads registration members by the rules of this server; what `bindery client add` calls before it stores
@@ -48,15 +48,13 @@ impl ClientRegistry {
     pub(crate) fn new(
         configured: &[Map<String, Value>],
         store: Arc<dyn AuthorizationStore>,
-        profile: Profile,
-        algorithms: AlgorithmSet,
+        settings: Arc<Settings>,
         can_fetch_keys: bool,
         audit: &AuditLog,
     ) -> Result<Self, ConfigurationInvalid> {
         let mut clients = HashMap::new();
         for (index, members) in configured.iter().enumerate() {
-            let client = configured_client(index, members)?;
-            profile.require_client(&client.metadata)?;
+            let client = configured_client(index, members, &settings)?;
             let client_id = client.metadata.client_id.clone();
             if !can_fetch_keys && matches!(client.metadata.keys, ClientKeys::Uri(_)) {
                 return Err(invalid(
@@ -66,7 +64,7 @@ impl ClientRegistry {
                     "set `client_keys.fetch = true`, or register the keys themselves as `jwks`",
                 ));
             }
-            require_algorithm(&client.metadata, algorithms)?;
+            require_algorithm(&client.metadata, settings.assertion_algorithms)?;
             report_exception(&client.metadata, audit);
             if clients.insert(client_id.clone(), Arc::new(client)).is_some() {
                 let rule = "two clients have this name";
@@ -78,7 +76,7 @@ impl ClientRegistry {
                 ));
             }
         }
-        Ok(Self { configured: clients, store, profile })
+        Ok(Self { configured: clients, store, settings })
     }
 
     /// The client of that name, disabled or not.
@@ -96,14 +94,10 @@ impl ClientRegistry {
         if let Some(digest) = &record.secret_sha256 {
             members.insert("client_secret_sha256".into(), base64url::encode(digest).into());
         }
-        let metadata = parse(&members).map_err(|reason| reason.to_string());
-        let metadata = metadata.and_then(|metadata| {
-            self.profile.require_client(&metadata).map_err(|reason| reason.to_string())?;
-            Ok(metadata)
-        });
-        match metadata {
+        match judge(members, &self.settings) {
             Ok(metadata) => Some(Client { metadata, disabled: record.disabled }),
             Err(reason) => {
+                let reason = reason.to_string();
                 AuditEvent::ClientUnusable { client_id: &record.client_id, reason: &reason }.trace();
                 None
             }
@@ -135,7 +129,56 @@ fn report_exception(client: &ClientMetadata, audit: &AuditLog) {
     }
 }
 
-fn configured_client(index: usize, members: &Map<String, Value>) -> Result<Client, ConfigurationInvalid> {
+/// Holds registration members against everything that this issuer demands of a client: the rules of
+/// registration, the grant types that are on, the profile. What a `[[client]]`, a stored record and a
+/// registration request all pass through.
+///
+/// # Errors
+/// [`ConfigurationInvalid`] names member, value, rule and remedy.
+pub(crate) fn judge(
+    mut members: Map<String, Value>,
+    settings: &Settings,
+) -> Result<ClientMetadata, ConfigurationInvalid> {
+    except(&mut members, settings);
+    let client_id = members.get("client_id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let metadata = parse(&members).map_err(|fault| ConfigurationInvalid {
+        option: format!("client {client_id}: {}", fault.member),
+        value: String::new(),
+        rule: fault.rule,
+        remedy: fault.remedy,
+    })?;
+    if let Some(off) = metadata.grant_types.iter().find(|name| !settings.grants.contains(&name.as_str())) {
+        return Err(invalid(
+            format!("client {client_id}: grant_types"),
+            off,
+            "the grant type is off at this server",
+            "name it in the server's `grants`, or remove it from the client",
+        ));
+    }
+    let rules = settings.rules.of_client(&metadata);
+    rules.require_client(metadata)
+}
+
+/// The issuer's own exception covers confidential clients that say nothing of sender constraint.
+fn except(members: &mut Map<String, Value>, settings: &Settings) {
+    const SAYING: [&str; 3] =
+        ["sender_constraint", "dpop_bound_access_tokens", "tls_client_certificate_bound_access_tokens"];
+    let Some(exception) = &settings.bearer else { return };
+    let says = |name: &&str| members.get(*name).is_some_and(|value| *value != Value::Bool(false));
+    let public = members.get("token_endpoint_auth_method").and_then(Value::as_str) == Some("none");
+    if public || SAYING.iter().any(says) {
+        return;
+    }
+    members.insert("sender_constraint".into(), "none".into());
+    members.insert("sender_constraint_reason".into(), exception.reason.clone().into());
+    members.insert("sender_constraint_until".into(), exception.until.as_seconds().into());
+}
+
+fn configured_client(
+    index: usize,
+    members: &Map<String, Value>,
+    settings: &Settings,
+) -> Result<Client, ConfigurationInvalid> {
     let mut members = members.clone();
     let disabled = match members.remove("disabled") {
         None => false,
@@ -145,12 +188,10 @@ fn configured_client(index: usize, members: &Map<String, Value>) -> Result<Clien
             return Err(invalid(option, other, "it is neither true nor false", "write it without quotes"));
         }
     };
-    let name = members.get("client_id").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let metadata = parse(&members).map_err(|fault| ConfigurationInvalid {
-        option: format!("client[{index}].{}", fault.member),
-        value: if name.is_empty() { name } else { format!("(client {name})") },
-        rule: fault.rule,
-        remedy: fault.remedy,
+    let named = members.get("client_id").is_some_and(Value::is_string);
+    let metadata = judge(members, settings).map_err(|fault| match named {
+        true => fault,
+        false => ConfigurationInvalid { option: format!("client[{index}]: {}", fault.option), ..fault },
     })?;
     Ok(Client { metadata, disabled })
 }

@@ -5,12 +5,20 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use bindery_core::jose::algorithm::SignatureAlgorithm;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::client_keys::ClientKeysConfiguration;
-use crate::profile::Profile;
+use crate::profile::{PkceRule, Profile};
+
+mod authorization;
+
+pub(crate) use authorization::IssuerBearerException;
+pub use authorization::{
+    AcrConfiguration, AuthorizationDetailsConfiguration, BearerConfiguration, CibaConfiguration,
+    DeviceConfiguration, MessageSigningConfiguration, RegistrationAccess, RegistrationConfiguration,
+    ScopeConfiguration, SenderConstraintName, SubjectType,
+};
 
 /// One issuer. Unknown options are refused.
 #[derive(Clone, Debug, Deserialize)]
@@ -28,6 +36,78 @@ pub struct ServerConfiguration {
     /// What the server may do at all.
     #[serde(default)]
     pub profile: Profile,
+    /// Whether OpenID Connect is on; without the option in the profile `openid` alone.
+    #[serde(default)]
+    pub openid: Option<bool>,
+    /// Grant types that are on; without the option, all but those that open a way of their own (device flow,
+    /// CIBA, token exchange).
+    #[serde(default)]
+    pub grants: Option<Vec<String>>,
+    /// Which confirmations tokens may have; without the option both, under FAPI DPoP alone (FSP-AS-05).
+    #[serde(default)]
+    pub sender_constraints: Option<Vec<SenderConstraintName>>,
+    /// Bearer tokens for every confidential client that registered no constraint: profile `openid` alone, with
+    /// reason and end.
+    #[serde(default)]
+    pub bearer: Option<BearerConfiguration>,
+    /// When authorization requests must carry a code challenge; the profile decides when this is not set.
+    #[serde(default)]
+    pub pkce: Option<PkceRule>,
+    /// Refuses authorization requests that were not pushed; FAPI always does (FSP-AS-17).
+    #[serde(default)]
+    pub require_pushed_authorization_requests: Option<bool>,
+    /// Lets authenticated clients push redirect URIs that they did not register (PAR-2-05).
+    #[serde(default)]
+    pub unregistered_redirect_uris: bool,
+    /// Fetches registered `request_uris` of clients (JAR-10-02); never under FAPI.
+    #[serde(default)]
+    pub request_by_reference: bool,
+    /// Response modes that are on; without the option, all that the profile allows.
+    #[serde(default)]
+    pub response_modes: Option<Vec<String>>,
+    /// The three parts of FAPI 2.0 Message Signing.
+    #[serde(default)]
+    pub message_signing: MessageSigningConfiguration,
+    /// Who may register clients.
+    #[serde(default)]
+    pub registration: RegistrationConfiguration,
+    /// Scope values that people are asked for, with what they mean; the standard ones of OpenID Connect need
+    /// no entry.
+    #[serde(default)]
+    pub scope: Vec<ScopeConfiguration>,
+    /// Authentication context classes that logins here can have, from the weakest to the strongest.
+    #[serde(default)]
+    pub acr: Vec<AcrConfiguration>,
+    /// Types of `authorization_details` that are known (RFC 9396); without one the parameter is refused.
+    #[serde(default)]
+    pub authorization_details: Vec<AuthorizationDetailsConfiguration>,
+    /// Resource servers that any client may ask tokens for by `resource`, beside its own `audiences`.
+    #[serde(default)]
+    pub resources: Vec<String>,
+    /// Kinds of subject identifiers; the first is the default (OIDC Core section 8).
+    #[serde(default = "default_subject_types")]
+    pub subject_types: Vec<SubjectType>,
+    /// Device authorization (RFC 8628), when its grant is on.
+    #[serde(default)]
+    pub device: DeviceConfiguration,
+    /// CIBA, when its grant is on.
+    #[serde(default)]
+    pub ciba: CibaConfiguration,
+    /// How many processes serve this issuer; with more than one, everything they share must be shareable.
+    #[serde(default = "default_replicas")]
+    pub replicas: u32,
+    /// Lifetime of authorization codes in seconds, 1 to 60 (FSP-AS-11).
+    #[serde(default = "default_code_lifetime")]
+    pub code_lifetime: u32,
+    /// Lifetime of pushed requests in seconds, 5 to 599 (FSP-AS-26).
+    #[serde(default = "default_request_uri_lifetime")]
+    pub request_uri_lifetime: u32,
+    /// Lifetime of ID tokens in seconds, 30 to 3600.
+    #[serde(default = "default_id_token_lifetime")]
+    pub id_token_lifetime: u32,
+    /// Lifetime of signed authorization responses in seconds, 10 to 600 (JARM section 2.1).
+    #[serde(default = "default_signed_response_lifetime")]
+    pub signed_response_lifetime: u32,
     /// Lifetime of access tokens in seconds, 1 to 3600.
     #[serde(default = "default_access_token_lifetime")]
     pub access_token_lifetime: u32,
@@ -38,10 +118,11 @@ pub struct ServerConfiguration {
     /// was lost; 0 to 60.
     #[serde(default = "default_refresh_grace")]
     pub refresh_grace: u32,
-    /// Algorithms of access tokens; a key is made for each, and the first one signs.
-    #[serde(default = "default_signing_algorithms")]
-    pub signing_algorithms: Vec<String>,
-    /// Algorithms of client assertions; without the option, all that the profile allows but RS256.
+    /// Algorithms of the server's own keys; a key is made for each, and the first one signs access tokens.
+    /// Without the option ES256, and in the profile `openid` RS256 beside it.
+    #[serde(default)]
+    pub signing_algorithms: Option<Vec<String>>,
+    /// Algorithms of client assertions; without the option all that the profile accepts.
     #[serde(default)]
     pub assertion_algorithms: Option<Vec<String>>,
     /// Which `aud` client assertions may have; the profile decides when this is not set (AMB-01).
@@ -66,7 +147,7 @@ pub struct ServerConfiguration {
 }
 
 /// Which `aud` a client assertion may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AssertionAudience {
     /// The issuer, as a string.
@@ -79,7 +160,7 @@ pub enum AssertionAudience {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DpopConfiguration {
-    /// Accepted algorithms; without the option, all that the profile allows but RS256.
+    /// Accepted algorithms; without the option all that the profile accepts.
     pub algorithms: Option<Vec<String>>,
     /// Whether every proof must hold a nonce.
     pub nonce: NoncePolicy,
@@ -161,8 +242,28 @@ const fn default_refresh_grace() -> u32 {
     60
 }
 
-fn default_signing_algorithms() -> Vec<String> {
-    vec![SignatureAlgorithm::Es256.name().into()]
+const fn default_replicas() -> u32 {
+    1
+}
+
+const fn default_code_lifetime() -> u32 {
+    60
+}
+
+const fn default_request_uri_lifetime() -> u32 {
+    60
+}
+
+const fn default_id_token_lifetime() -> u32 {
+    300
+}
+
+const fn default_signed_response_lifetime() -> u32 {
+    120
+}
+
+fn default_subject_types() -> Vec<SubjectType> {
+    vec![SubjectType::Public]
 }
 
 /// A configuration that can't be served.

@@ -40,6 +40,6 @@ pub use client_keys::{ClientKeysConfiguration, HttpKeySetFetcher, KeySetFetcher,
 pub use configuration::{ConfigurationInvalid, ServerConfiguration};
 pub use key_sealing::SealingKey;
 pub use outbound::{Notification, Outbound, OutboundFailed};
-pub use profile::Profile;
+pub use profile::{BearerRule, PkceRule, Profile, ProfileRules, SenderConstraints};
 pub use server::{AuthorizationServer, ServerParts};
 pub use start::StartFailed;

@@ -48,6 +48,8 @@ pub struct ServerParts {
     /// Whether client certificates can reach the server: a listener asks for them, or a trusted proxy forwards
     /// them. Where they can't, nothing that needs one is advertised.
     pub takes_certificates: bool,
+    /// Whether other processes can use the same store at the same time.
+    pub store_is_shared: bool,
 }
 
 impl ServerParts {
@@ -56,7 +58,16 @@ impl ServerParts {
     #[must_use]
     pub fn new(store: Arc<dyn AuthorizationStore>, clock: Arc<dyn Clock>, sealing_key: SealingKey) -> Self {
         let edge = EdgePolicy::direct();
-        Self { store, clock, sealing_key, edge, key_fetcher: None, outbound: None, takes_certificates: true }
+        Self {
+            store,
+            clock,
+            sealing_key,
+            edge,
+            key_fetcher: None,
+            outbound: None,
+            takes_certificates: true,
+            store_is_shared: false,
+        }
     }
 
     /// Lets the server fetch key sets as `client_keys` of its configuration says.
@@ -94,7 +105,7 @@ impl fmt::Debug for AuthorizationServer {
 }
 
 pub(crate) struct Server {
-    pub(crate) settings: Settings,
+    pub(crate) settings: Arc<Settings>,
     pub(crate) store: Arc<dyn AuthorizationStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) edge: EdgePolicy,
@@ -118,7 +129,8 @@ impl AuthorizationServer {
     /// # Errors
     /// [`StartFailed`] names what must be mended.
     pub async fn start(configuration: &ServerConfiguration, parts: ServerParts) -> Result<Self, StartFailed> {
-        let settings = configuration.settings()?;
+        let settings = Arc::new(configuration.settings()?);
+        settings.require_parts(&parts)?;
         let now = parts.clock.now();
         let audit = AuditLog;
         let client_keys = ClientKeyCache::new(parts.key_fetcher, settings.fetch_times);
@@ -127,8 +139,7 @@ impl AuthorizationServer {
         let clients = ClientRegistry::new(
             &configuration.client,
             Arc::clone(&store),
-            settings.profile,
-            settings.assertion_algorithms,
+            Arc::clone(&settings),
             client_keys.can_fetch(),
             &audit,
         )?;

@@ -1,6 +1,7 @@
 //! The rules of the configuration: from what an operator wrote to what the server runs on, or to the option
 //! that is wrong. Clients and trust anchors have their own rules, in `client_registry` and `server`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bindery_core::dpop::proof::MAXIMUM_FUTURE;
@@ -10,19 +11,51 @@ use bindery_http::cors::AllowedOrigins;
 
 use crate::client_keys::FetchTimes;
 use crate::configuration::{
-    AssertionAudience, ConfigurationInvalid, DpopConfiguration, NoncePolicy, ServerConfiguration, invalid,
+    AcrConfiguration, AssertionAudience, AuthorizationDetailsConfiguration, CibaConfiguration,
+    ConfigurationInvalid, DeviceConfiguration, DpopConfiguration, IssuerBearerException, NoncePolicy,
+    RegistrationConfiguration, ReplayPlace, ScopeConfiguration, ServerConfiguration, SubjectType, invalid,
 };
-use crate::profile::Profile;
+use crate::profile::ProfileRules;
 use crate::router::ENDPOINTS;
+use crate::server::ServerParts;
+
+mod asks;
+mod rules;
+
+pub(crate) use rules::Rules;
 
 /// The longest lifetime of tokens that are bound by proofs without nonces, in seconds (DPOP-11.2-01).
 const LONGEST_WITHOUT_NONCE: u32 = 900;
 
 /// The configuration after its rules were checked; what the server runs on.
 #[derive(Clone, Debug)]
+#[expect(dead_code, reason = "some are read by endpoints that come one by one")]
 pub(crate) struct Settings {
     pub(crate) issuer: String,
-    pub(crate) profile: Profile,
+    /// Every question of policy; ask these, never the profile's name.
+    pub(crate) rules: Rules,
+    /// Grant types that are on, of those in `grant::names`.
+    pub(crate) grants: Vec<&'static str>,
+    /// Bearer tokens for confidential clients that registered no constraint, until that time.
+    pub(crate) bearer: Option<IssuerBearerException>,
+    /// Every scope value with description and claims, by name; a client's scope may hold further ones.
+    pub(crate) scopes: BTreeMap<String, ScopeConfiguration>,
+    /// From the weakest to the strongest.
+    pub(crate) acr: Vec<AcrConfiguration>,
+    pub(crate) authorization_details: Vec<AuthorizationDetailsConfiguration>,
+    /// What any client may name as `resource`, beside its own audiences.
+    pub(crate) resources: Vec<String>,
+    /// The first is the default.
+    pub(crate) subject_types: Vec<SubjectType>,
+    pub(crate) registration: RegistrationConfiguration,
+    pub(crate) device: DeviceConfiguration,
+    pub(crate) ciba: CibaConfiguration,
+    pub(crate) replicas: u32,
+    pub(crate) code_lifetime: Duration,
+    pub(crate) request_uri_lifetime: Duration,
+    pub(crate) id_token_lifetime: Duration,
+    /// Of signed authorization responses (JARM).
+    pub(crate) signed_response_lifetime: Duration,
     /// Public base URLs without trailing slash: the issuer, then the one with certificates.
     pub(crate) base_urls: Vec<String>,
     pub(crate) bases: Vec<PublicBase>,
@@ -35,8 +68,10 @@ pub(crate) struct Settings {
     pub(crate) access_token_lifetime: Duration,
     pub(crate) refresh_token_lifetime: Duration,
     pub(crate) refresh_grace: Duration,
+    /// One key for each; the first signs access tokens.
     pub(crate) signing_algorithms: Vec<SignatureAlgorithm>,
     pub(crate) assertion_algorithms: AlgorithmSet,
+    /// Of the server's rules, for the server's own URLs.
     pub(crate) assertion_audience: AssertionAudience,
     pub(crate) dpop_algorithms: AlgorithmSet,
     pub(crate) dpop: DpopConfiguration,
@@ -44,9 +79,52 @@ pub(crate) struct Settings {
     pub(crate) fetch_times: FetchTimes,
 }
 
+impl Settings {
+    /// Refuses what the rest of the deployment contradicts: certificates that nobody asks for, processes that
+    /// share nothing.
+    pub(crate) fn require_parts(&self, parts: &ServerParts) -> Result<(), ConfigurationInvalid> {
+        let constraints = self.rules.server().sender_constraints;
+        if !parts.takes_certificates && self.base_urls.len() > 1 {
+            return Err(invalid(
+                "mtls_base_url",
+                &self.base_urls[1],
+                "no listener asks for client certificates and no trusted proxy forwards them",
+                "add `[mtls_listener]`, set `client_certificates = \"asked\"`, or remove the option",
+            ));
+        }
+        if !parts.takes_certificates && !constraints.dpop {
+            return Err(invalid(
+                "sender_constraints",
+                constraints.names().join(", "),
+                "certificates are the only confirmation, and none can arrive",
+                "add `[mtls_listener]`, set `client_certificates = \"asked\"`, or name dpop too",
+            ));
+        }
+        if self.replicas > 1 && !parts.store_is_shared {
+            return Err(invalid(
+                "replicas",
+                self.replicas,
+                "the store is this process's own, so codes, proofs and tokens would be good once per process",
+                "use a store that processes share, or one process",
+            ));
+        }
+        if self.replicas > 1 && constraints.dpop && self.dpop.replay == ReplayPlace::Memory {
+            return Err(invalid(
+                "dpop.replay",
+                "memory",
+                "with several processes a proof would be good once in each",
+                "set `dpop.replay = \"store\"`",
+            ));
+        }
+        Ok(())
+    }
+}
+
 impl ServerConfiguration {
     /// Checks everything but clients and trust anchors.
     pub(crate) fn settings(&self) -> Result<Settings, ConfigurationInvalid> {
+        let rules = self.rules()?;
+        let server = rules.server();
         let issuer_path = self.require_issuer()?;
         let internal_path = match &self.internal_path {
             None => issuer_path.clone(),
@@ -63,17 +141,38 @@ impl ServerConfiguration {
         };
         let bases = base_urls.iter().map(base).collect::<Result<_, _>>()?;
         self.require_times()?;
-        let signing = algorithms("signing_algorithms", &self.signing_algorithms, self.profile)?;
-        let accepted = |option: &str, names: &Option<Vec<String>>| match names {
-            Some(names) => algorithms(option, names, self.profile).map(|names| AlgorithmSet::of(&names)),
-            None => Ok(self.profile.algorithms()),
+        self.require_asks()?;
+        let signing = match &self.signing_algorithms {
+            Some(names) => algorithms("signing_algorithms", names, server)?,
+            None => own_algorithms(server),
         };
-        let dpop_algorithms = accepted("dpop.algorithms", &self.dpop.algorithms)?;
+        let accepted = |option: &str, names: &Option<Vec<String>>| match names {
+            Some(names) => algorithms(option, names, server).map(|names| AlgorithmSet::of(&names)),
+            None => Ok(server.default_algorithms),
+        };
+        let dpop_algorithms = match server.sender_constraints.dpop {
+            true => accepted("dpop.algorithms", &self.dpop.algorithms)?,
+            false => AlgorithmSet::of(&[]),
+        };
         let assertion_algorithms = accepted("assertion_algorithms", &self.assertion_algorithms)?;
         Ok(Settings {
             issuer: self.issuer.clone(),
             own_urls: own_urls(&self.issuer, &base_urls),
-            profile: self.profile,
+            grants: self.enabled_grants()?,
+            bearer: self.bearer_exception()?,
+            scopes: self.scopes(server.openid)?,
+            acr: self.acr.clone(),
+            authorization_details: self.authorization_details.clone(),
+            resources: self.resources.clone(),
+            subject_types: self.subject_types.clone(),
+            registration: self.registration.clone(),
+            device: self.device,
+            ciba: self.ciba,
+            replicas: self.replicas,
+            code_lifetime: seconds(self.code_lifetime),
+            request_uri_lifetime: seconds(self.request_uri_lifetime),
+            id_token_lifetime: seconds(self.id_token_lifetime),
+            signed_response_lifetime: seconds(self.signed_response_lifetime),
             base_urls,
             bases,
             issuer_path,
@@ -83,11 +182,12 @@ impl ServerConfiguration {
             refresh_grace: seconds(self.refresh_grace),
             signing_algorithms: signing,
             assertion_algorithms,
-            assertion_audience: self.profile.assertion_audience(self.assertion_audience)?,
+            assertion_audience: server.assertion_audience,
             dpop_algorithms,
             dpop: self.dpop.clone(),
             cors: self.allowed_origins()?,
             fetch_times: self.client_keys.times()?,
+            rules,
         })
     }
 
@@ -157,7 +257,17 @@ impl ServerConfiguration {
         let future = u32::try_from(MAXIMUM_FUTURE.as_secs()).unwrap_or(60);
         // A nonce key stays in the ring through one rotation, so its nonces live at least that long.
         let rotation = dpop.nonce_lifetime.saturating_mul(2);
+        let rules = self.profile.rules();
         for (option, value, least, most) in [
+            ("replicas", self.replicas, 1, 1000),
+            ("code_lifetime", self.code_lifetime, 1, rules.maximum_code_lifetime),
+            ("request_uri_lifetime", self.request_uri_lifetime, 5, rules.maximum_request_uri_lifetime),
+            ("id_token_lifetime", self.id_token_lifetime, 30, 3600),
+            ("signed_response_lifetime", self.signed_response_lifetime, 10, 600),
+            ("device.lifetime", self.device.lifetime, 60, 1800),
+            ("device.interval", self.device.interval, 1, 60),
+            ("ciba.lifetime", self.ciba.lifetime, 30, 1800),
+            ("ciba.interval", self.ciba.interval, 1, 60),
             ("access_token_lifetime", self.access_token_lifetime, 1, 3600),
             ("refresh_token_lifetime", self.refresh_token_lifetime, self.access_token_lifetime, u32::MAX),
             ("refresh_grace", self.refresh_grace, 0, 60),
@@ -201,10 +311,16 @@ fn own_urls(issuer: &str, base_urls: &[String]) -> Vec<String> {
     std::iter::once(issuer.to_owned()).chain(below).collect()
 }
 
+/// ES256, and what ID tokens are signed with when a client doesn't say.
+fn own_algorithms(rules: &ProfileRules) -> Vec<SignatureAlgorithm> {
+    let id_token = rules.default_id_token_algorithm.filter(|_| rules.openid);
+    std::iter::once(SignatureAlgorithm::Es256).chain(id_token).collect()
+}
+
 fn algorithms(
     option: &str,
     names: &[String],
-    profile: Profile,
+    rules: &ProfileRules,
 ) -> Result<Vec<SignatureAlgorithm>, ConfigurationInvalid> {
     let remedy = "choose among ES256, EdDSA, PS256, ES384 and, outside FAPI, RS256";
     if names.is_empty() {
@@ -215,7 +331,10 @@ fn algorithms(
         .map(|name| {
             let algorithm = SignatureAlgorithm::from_name(name)
                 .ok_or_else(|| invalid(option, name, "it is not an asymmetric algorithm of ours", remedy))?;
-            profile.require_algorithm(option, algorithm)?;
+            if !rules.algorithms.contains(algorithm) {
+                let rule = format!("the profile {} does not allow it (FSP-CR-01)", rules.profile);
+                return Err(invalid(option, algorithm, rule, format!("choose among {}", rules.algorithms)));
+            }
             Ok(algorithm)
         })
         .collect()

@@ -11,7 +11,6 @@ use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode};
 
 use super::json;
-use crate::grant;
 use crate::router::ENDPOINTS;
 use crate::server::{AuthorizationServer, Server};
 
@@ -31,7 +30,7 @@ fn document(server: &Server) -> Vec<u8> {
     };
     let scopes: BTreeSet<String> =
         server.clients.configured().flat_map(|client| client.metadata.scope.iter().map(Into::into)).collect();
-    let mut client_authentication = settings.profile.client_authentication();
+    let mut client_authentication = settings.rules.server().client_authentication_names();
     if !server.takes_certificates {
         let by_certificate = [ClientAuthMethod::TlsClientAuth, ClientAuthMethod::SelfSignedTlsClientAuth];
         client_authentication.retain(|name| by_certificate.iter().all(|method| method.name() != *name));
@@ -40,11 +39,11 @@ fn document(server: &Server) -> Vec<u8> {
         issuer: &settings.issuer,
         endpoints: &settings.base_urls.first().map(|base| urls(base, false)).unwrap_or_default(),
         mtls_aliases: &settings.base_urls.get(1).map(|base| urls(base, true)).unwrap_or_default(),
-        grant_types: &grant::names(),
+        grant_types: &settings.grants,
         client_authentication: &client_authentication,
         assertion_algorithms: settings.assertion_algorithms,
         dpop_algorithms: settings.dpop_algorithms,
-        certificate_bound: server.takes_certificates,
+        certificate_bound: server.takes_certificates && settings.rules.server().sender_constraints.mtls,
         scopes: &scopes.into_iter().collect::<Vec<_>>(),
     }
     .render()

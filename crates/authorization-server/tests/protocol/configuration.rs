@@ -13,16 +13,16 @@ use serde_json::{Value, json};
 
 use crate::support::{SECRET, Setup, world};
 
-fn parts(key: SealingKey, store: &Arc<MemoryStore>) -> ServerParts {
+pub(crate) fn parts(key: SealingKey, store: &Arc<MemoryStore>) -> ServerParts {
     let clock = Arc::new(ManualClock::new(UnixTime::from_seconds(1_800_000_000)));
     ServerParts::new(store.clone(), clock, key)
 }
 
-fn store() -> Arc<MemoryStore> {
+pub(crate) fn store() -> Arc<MemoryStore> {
     Arc::new(MemoryStore::new(ReplayMemory::new(1000, UnixTime::from_seconds(0), [1; 16])))
 }
 
-async fn start(configuration: Value) -> Result<AuthorizationServer, String> {
+pub(crate) async fn start(configuration: Value) -> Result<AuthorizationServer, String> {
     let configuration: ServerConfiguration =
         serde_json::from_value(configuration).map_err(|error| error.to_string())?;
     let started =
@@ -66,10 +66,11 @@ async fn a_contradiction_does_not_start_and_the_error_names_the_option() {
         (json!({"cors_origins": ["https://app.example/"]}), "cors_origins"),
         (json!({"trust_anchors": []}), "client pki-client: trust_anchors"),
         (json!({"trust_anchors": [{"name": "trusted", "pem": "nonsense"}]}), "trust_anchors trusted"),
-        (json!({"profile": "fapi2-security"}), "client jwt-exception: sender_constraint"),
+        (json!({"profile": "fapi2-security"}), "client jwt-mtls: sender_constraint"),
         (json!({"profile": "fapi2-security", "signing_algorithms": ["RS256"]}), "signing_algorithms"),
         (json!({"profile": "fapi2-security", "assertion_audience": "own_urls"}), "assertion_audience"),
-        (json!({"client": [{"client_id": "a", "grant_types": ["password"]}]}), "client[0]."),
+        (json!({"client": [{"client_id": "a", "grant_types": ["password"]}]}), "client a: grant_types"),
+        (json!({"client": [{"grant_types": []}]}), "client[0]"),
         (
             json!({"client": [{"client_id": "a", "grant_types": [], "token_endpoint_auth_method": "none"},
                            {"client_id": "a", "grant_types": [], "token_endpoint_auth_method": "none"}]}),

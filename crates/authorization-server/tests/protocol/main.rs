@@ -17,6 +17,7 @@ mod logging;
 mod metadata;
 mod mtls;
 mod outage;
+mod profiles;
 mod proxies;
 mod refresh;
 mod revocation;

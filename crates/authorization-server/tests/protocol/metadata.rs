@@ -19,7 +19,7 @@ async fn get(world: &World, path: &str) -> (u16, Value) {
     (answer.status.as_u16(), answer.body)
 }
 
-async fn document(world: &World) -> Value {
+pub(crate) async fn document(world: &World) -> Value {
     let (status, document) = get(world, "/.well-known/oauth-authorization-server").await;
     assert_eq!(status, 200);
     document
@@ -188,6 +188,7 @@ async fn a_retired_key_is_published_until_what_it_signed_has_expired_and_a_new_o
 async fn the_fapi_profile_advertises_only_what_it_lets_in() {
     let mut setup = Setup::new();
     setup.configuration["profile"] = json!("fapi2-security");
+    setup.configuration["sender_constraints"] = json!(["dpop", "mtls"]);
     let jwk = certificate_jwk(&setup.self_signed);
     let kept = ["jwt-client", "pki-client", "self-signed-client"];
     setup.configuration["client"]

@@ -152,8 +152,9 @@ fn require_https(name: &'static str, url: &str) -> Result<(), ClientMetadataInva
     Err(invalid(name, format!("{url:?}: {reason}"), "write it like \"https://client.example/page\""))
 }
 
-/// The first second of the day `YYYY-MM-DD` in UTC (RFC 3339 full-date).
-fn parse_day(text: &str) -> Option<UnixTime> {
+/// The first second of the day `YYYY-MM-DD` in UTC (RFC 3339 full-date); nothing when there is no such day.
+#[must_use]
+pub fn parse_day(text: &str) -> Option<UnixTime> {
     let bytes = text.as_bytes();
     if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
         return None;

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::client_authorization::AuthorizationMetadata;
 use super::client_members::Reader;
+pub use super::client_members::parse_day;
 use super::client_registration as registration;
 use super::scope::Scope;
 use super::sender_constraint::SenderConstraint;
