@@ -99,6 +99,10 @@ pub struct IntrospectionConfiguration {
     /// A file that holds the client secret. Without it the guard authenticates by its certificate.
     #[serde(default)]
     pub client_secret_file: Option<PathBuf>,
+    /// Seconds for which an answer "active" is believed, at most 10; with 0 every request asks, so that a revoked
+    /// token is refused from the next request on.
+    #[serde(default = "default_introspection_cache")]
+    pub cache_seconds: u64,
 }
 
 /// One route.
@@ -134,6 +138,9 @@ pub struct NonceKeyConfiguration {
     pub file: PathBuf,
 }
 
+fn default_introspection_cache() -> u64 {
+    crate::introspection::LIFETIME.as_secs()
+}
 fn default_past() -> u64 {
     60
 }

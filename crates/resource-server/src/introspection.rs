@@ -1,5 +1,5 @@
-//! Asking an authorization server about opaque tokens (RFC 7662). Answers are kept for at most ten seconds
-//! and never past the token's expiry, unknown tokens for as long, both bounded (INT-4-02, INT-4-03). The
+//! Asking an authorization server about opaque tokens (RFC 7662). Answers are kept for at most ten seconds,
+//! or not at all where a revoked token must stop at once (FSP-RS-03), and never past the token's expiry, unknown tokens for as long, both bounded (INT-4-02, INT-4-03). The
 //! answer says which key the token is bound to; whether the sender holds it is never asked there.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::outbound;
 
-/// How long an answer is believed.
+/// How long an answer is believed at most, and unless the configuration says less.
 pub const LIFETIME: Duration = Duration::from_secs(10);
 
 /// How many questions may be open at once. More are refused, so that a flood of made-up tokens falls on the
@@ -49,6 +49,8 @@ pub(crate) struct Introspection {
     endpoint: String,
     credentials: IntrospectionCredentials,
     client: reqwest::Client,
+    /// How long an answer is believed here.
+    pub(crate) lifetime: Duration,
     asking: Semaphore,
     inactive: quick_cache::sync::Cache<Sha256Digest, UnixTime>,
 }
@@ -58,9 +60,10 @@ impl Introspection {
         endpoint: String,
         credentials: IntrospectionCredentials,
         client: reqwest::Client,
+        lifetime: Duration,
     ) -> Self {
         let (asking, inactive) = (Semaphore::new(MOST_AT_ONCE), quick_cache::sync::Cache::new(10_000));
-        Self { endpoint, credentials, client, asking, inactive }
+        Self { endpoint, credentials, client, lifetime, asking, inactive }
     }
 
     /// The endpoint's answer about `token`.
@@ -114,7 +117,8 @@ mod tests {
         let client = crate::outbound::http_client_builder().build().unwrap();
         let credentials = IntrospectionCredentials::Mtls { client_id: "guard".into() };
         // Nobody answers at this address; a question that was sent would end as unavailable too, but not at once.
-        let endpoint = Introspection::new("https://192.0.2.1/introspect".into(), credentials, client);
+        let endpoint =
+            Introspection::new("https://192.0.2.1/introspect".into(), credentials, client, LIFETIME);
         let _all = endpoint.asking.acquire_many(u32::try_from(MOST_AT_ONCE).unwrap()).await.unwrap();
         let question = endpoint.ask("made-up", &[0; 32], UnixTime::from_seconds(0));
         let answer = futures_util::FutureExt::now_or_never(question);

@@ -14,8 +14,8 @@ use bindery_crypto::AwsLc;
 use bindery_store::ReplayStore;
 
 use crate::guard::Inner;
+use crate::key_source;
 use crate::route::Route;
-use crate::{introspection, key_source};
 
 /// Verifies the request against the route's policy. Beside it comes the time of the nonce that it used.
 pub(crate) async fn verify<R: ReplayStore>(
@@ -44,6 +44,7 @@ pub(crate) async fn verify<R: ReplayStore>(
     };
     let request = pending.complete(outcome)?;
     if let Some(span) = remember
+        && !span.is_zero()
         && let Some(sender) = KnownSender::of(&request, facts, &route.policy.proof, &AwsLc)
     {
         guard.tokens.insert(sender, facts.now, span);
@@ -80,7 +81,7 @@ async fn verify_token<R: ReplayStore>(
                     endpoint.note_inactive(&digest, facts.now);
                 }
             })?;
-            Ok((pending, introspection::LIFETIME))
+            Ok((pending, endpoint.lifetime))
         }
     }
 }

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 use super::{ConfigurationInvalid, GuardConfiguration, GuardParts, IssuerConfiguration, PublicUrl};
 use crate::guard::{Guard, Inner, Nonces};
-use crate::introspection::{Introspection, IntrospectionCredentials};
+use crate::introspection::{self, Introspection, IntrospectionCredentials};
 use crate::key_source::{IssuerKeys, KeyLocation};
 use crate::observer::TracingObserver;
 use crate::route::{Mode, Route, RouteTable};
@@ -83,17 +83,6 @@ impl GuardConfiguration {
         &self,
         accepted_since: Option<bindery_core::time::UnixTime>,
     ) -> Result<ProofPolicy, ConfigurationInvalid> {
-        let within = |option: &str, value: u64, least: u64, most: u64, remedy| {
-            if (least..=most).contains(&value) {
-                return Ok(Duration::from_secs(value));
-            }
-            Err(ConfigurationInvalid::option(
-                option,
-                value,
-                format!("it must lie between {least} and {most} seconds"),
-                remedy,
-            ))
-        };
         Ok(ProofPolicy {
             algorithms: algorithms("proof_algorithms", self.proof_algorithms.as_deref())?,
             past: within("proof_past_seconds", self.proof_past_seconds, 1, 300, "60 suits most clients")?,
@@ -310,8 +299,35 @@ impl GuardConfiguration {
             },
             None => IntrospectionCredentials::Mtls { client_id },
         };
-        Ok(Some((at, Introspection::new(settings.endpoint.clone(), credentials, client.clone()))))
+        let lifetime = within(
+            "issuer.introspection.cache_seconds",
+            settings.cache_seconds,
+            0,
+            introspection::LIFETIME.as_secs(),
+            "10 is the default; 0 asks about every request",
+        )?;
+        let endpoint = settings.endpoint.clone();
+        Ok(Some((at, Introspection::new(endpoint, credentials, client.clone(), lifetime))))
     }
+}
+
+/// The seconds of an option, between these limits.
+fn within(
+    option: &str,
+    value: u64,
+    least: u64,
+    most: u64,
+    remedy: &'static str,
+) -> Result<Duration, ConfigurationInvalid> {
+    if (least..=most).contains(&value) {
+        return Ok(Duration::from_secs(value));
+    }
+    Err(ConfigurationInvalid::option(
+        option,
+        value,
+        format!("it must lie between {least} and {most} seconds"),
+        remedy,
+    ))
 }
 
 impl IssuerConfiguration {

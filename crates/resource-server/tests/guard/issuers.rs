@@ -174,12 +174,17 @@ struct Opaque {
 }
 
 fn opaque() -> Opaque {
+    opaque_with("")
+}
+
+/// The same, with more in the introspection table.
+fn opaque_with(option: &str) -> Opaque {
     let scene = Scene::new();
     let secret = tempfile::tempdir().unwrap();
     let file = secret.path().join("secret");
     std::fs::write(&file, "a secret: with colons, % and \u{e9}\n").unwrap();
     let routes = "[[route]]\npath = \"/bearer\"\nmechanisms = [\"dpop\", \"mtls\", \"dangerous_bearer\"]\n";
-    let tables = format!("{}{routes}", scene.issuer.introspection_table(&file));
+    let tables = format!("{}{option}{routes}", scene.issuer.introspection_table(&file));
     let guard = scene.another(configuration("", &tables), old_memory());
     Opaque { scene, guard, _secret: secret }
 }
@@ -241,6 +246,20 @@ async fn an_opaque_token_that_is_not_plainly_active_is_refused() {
         assert_ne!(refused.status, StatusCode::OK);
     }
     assert_eq!(call(&o.guard, client.get("/", "unknown-token")).await.reason(), "token_inactive");
+}
+
+/// FSP-RS-03, for resources that can't wait ten seconds.
+#[tokio::test]
+async fn a_revoked_token_is_refused_at_once_where_answers_are_not_kept() {
+    let o = opaque_with("cache_seconds = 0\n");
+    let client = Client::new(&o.scene.clock);
+    let token = o.scene.issuer.opaque(o.answer(client.cnf()));
+    assert_eq!(call(&o.guard, client.get("/", &token)).await.reason(), "dpop");
+    assert_eq!(call(&o.guard, client.get("/", &token)).await.reason(), "dpop");
+    assert_eq!(o.asked(), 2);
+    o.scene.issuer.answer_about(&token, json!({"active": false}));
+    assert_eq!(call(&o.guard, client.get("/", &token)).await.reason(), "token_inactive");
+    assert_eq!(o.asked(), 3);
 }
 
 #[tokio::test]
