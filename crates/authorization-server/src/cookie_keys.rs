@@ -58,8 +58,10 @@ impl fmt::Debug for CookieKeys {
 impl std::error::Error for NotSealed {}
 
 impl CookieKeys {
-    pub(crate) fn derived(sealing_key: &SealingKey) -> Self {
-        let key = RingKey { id: 0, sealer: sealing_key.sealer_for(b"bindery cookie key 1") };
+    /// The keys of `issuer`: another one with the same sealing key has others.
+    pub(crate) fn derived(sealing_key: &SealingKey, issuer: &str) -> Self {
+        let purpose = [b"bindery cookie key 1 ", issuer.as_bytes()].concat();
+        let key = RingKey { id: 0, sealer: sealing_key.sealer_for(&purpose) };
         Self { ring: RwLock::new(vec![key]) }
     }
 

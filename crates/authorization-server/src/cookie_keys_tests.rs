@@ -6,7 +6,7 @@ const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn keys() -> CookieKeys {
-    CookieKeys::derived(&SealingKey::ephemeral().unwrap())
+    CookieKeys::derived(&SealingKey::ephemeral().unwrap(), "https://id.example")
 }
 
 #[test]

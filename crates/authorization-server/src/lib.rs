@@ -23,6 +23,7 @@ pub mod event;
 pub mod grant;
 pub mod issue;
 mod issued_token;
+mod issuers;
 mod key_sealing;
 mod nonce_keys;
 mod outbound;
@@ -38,6 +39,7 @@ mod start;
 
 pub use client_keys::{ClientKeysConfiguration, HttpKeySetFetcher, KeySetFetcher, KeySetUnavailable};
 pub use configuration::{ConfigurationInvalid, ServerConfiguration};
+pub use issuers::Issuers;
 pub use key_sealing::SealingKey;
 pub use outbound::{Notification, Outbound, OutboundFailed};
 pub use profile::{BearerRule, PkceRule, Profile, ProfileRules, SenderConstraints};

@@ -29,6 +29,9 @@ pub(crate) const ENDPOINTS: [Endpoint; 4] = [
     Endpoint { member: "jwks_uri", path: jwks::PATH, authenticates: false },
 ];
 
+/// Probes, at the root whatever the issuer's path: who asks them knows no issuer.
+pub(crate) const PROBES: [&str; 1] = ["/healthz"];
+
 pub(crate) fn router(server: &AuthorizationServer) -> Router {
     let settings = &server.0.settings;
     let below = |path: &str| format!("{}{path}", settings.internal_path);

@@ -148,7 +148,7 @@ impl AuthorizationServer {
         let signing_keys = SigningKeyRing::load(&*store, &sealer, &settings.signing_algorithms, now).await?;
         let rotation = Duration::from_secs(u64::from(settings.dpop.nonce_key_rotation));
         let nonce_keys = NonceKeys::load(&*store, &sealer, rotation, now).await?;
-        let cookie_keys = CookieKeys::derived(&parts.sealing_key);
+        let cookie_keys = CookieKeys::derived(&parts.sealing_key, &settings.issuer);
         let proof_memory = ProofMemory::new(&settings.dpop, &store, now)?;
         audit.record(AuditEvent::ServerStarted { issuer: &settings.issuer });
         Ok(Self(Arc::new(Server {

@@ -21,5 +21,6 @@ mod profiles;
 mod proxies;
 mod refresh;
 mod revocation;
+mod several_issuers;
 mod support;
 mod wire;

@@ -19,6 +19,12 @@ async fn get(world: &World, path: &str) -> (u16, Value) {
     (answer.status.as_u16(), answer.body)
 }
 
+pub(crate) async fn get_from(world: &World, host: &str, path: &str) -> (u16, Value) {
+    let request = Request::get(path).header("host", host).body(Body::empty()).unwrap();
+    let answer = world.dispatch(request, None).await;
+    (answer.status.as_u16(), answer.body)
+}
+
 pub(crate) async fn document(world: &World) -> Value {
     let (status, document) = get(world, "/.well-known/oauth-authorization-server").await;
     assert_eq!(status, 200);
