@@ -5,11 +5,13 @@
 mod accepting;
 mod certificates;
 mod credentials;
+mod messages;
 mod proofs;
 mod texts;
 
 pub use certificates::certificate;
 pub use credentials::{access_token, authorization};
+pub use messages::jwe;
 pub use proofs::{htu, proof};
 pub use texts::{form, json, jwk, jws};
 
@@ -36,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     ("form", form),
     ("htu", htu),
     ("json", json),
+    ("jwe", jwe),
     ("jwk", jwk),
     ("jws", jws),
     ("proof", proof),

@@ -10,6 +10,7 @@
 //! | compare secrets | [`equal_in_constant_time`] |
 //! | verify a client's certificate chain | [`chain::verify_client_chain`] |
 //! | store a secret | [`seal::Sealer`] |
+//! | encrypt to a recipient's key, decrypt | [`jwe::encrypt`], [`jwe::decrypt`] |
 //!
 //! A new signature algorithm is one file under `src/algorithm/` and one line in its table.
 
@@ -17,6 +18,7 @@ mod algorithm;
 mod aws_lc;
 pub mod chain;
 mod constant_time;
+pub mod jwe;
 mod key;
 mod random;
 pub mod seal;
