@@ -194,6 +194,10 @@ async fn a_client_cannot_use_another_method_than_its_own() {
         Call::token("refresh_token").with("refresh_token", "x").basic("public-client", ""),
         Call::token("refresh_token").with("refresh_token", "x").assertion(world.assertion("public-client")),
         Call::token("client_credentials").with("client_id", "basic-client").with("client_secret", SECRET),
+        Call::token("client_credentials").with("client_id", "post-client").with("client_secret", "wrong"),
+        Call::token("client_credentials").with("client_secret", SECRET),
+        Call::token("client_credentials").basic("post-client", SECRET),
+        Call::token("client_credentials").with("client_id", "jwt-client").with("client_secret", SECRET),
     ];
     for call in calls {
         world.send(call.dpop(proof())).await.error(401, "invalid_client");

@@ -72,6 +72,10 @@ impl Setup {
                     "sender_constraint_until": START + 1000,
                 })),
                 client("basic-client", json!({"client_secret_sha256": digest})),
+                client(
+                    "post-client",
+                    json!({"client_secret_sha256": digest, "token_endpoint_auth_method": "client_secret_post"}),
+                ),
                 client("pki-client", json!({
                     "token_endpoint_auth_method": "tls_client_auth",
                     "tls_client_auth_subject_dn": "CN=pki-client", "trust_anchors": "trusted",

@@ -66,7 +66,7 @@ async fn nothing_that_needs_a_certificate_is_advertised_where_none_can_arrive() 
     assert_eq!(document.get("tls_client_certificate_bound_access_tokens"), None);
     for endpoint in ["token", "introspection", "revocation"] {
         let methods = texts(&document[format!("{endpoint}_endpoint_auth_methods_supported")]);
-        assert_eq!(methods, ["private_key_jwt", "client_secret_basic", "none"]);
+        assert_eq!(methods, ["private_key_jwt", "client_secret_basic", "client_secret_post", "none"]);
     }
 }
 
@@ -96,6 +96,7 @@ async fn every_advertised_method_authenticates_and_there_is_no_other() {
         let call = match method.as_str() {
             "private_key_jwt" => call.assertion(world.assertion("jwt-client")),
             "client_secret_basic" => call.basic("basic-client", SECRET),
+            "client_secret_post" => call.with("client_id", "post-client").with("client_secret", SECRET),
             "tls_client_auth" => call.with("client_id", "pki-client").certificate(&world.pki_certificate),
             "self_signed_tls_client_auth" => {
                 call.with("client_id", "self-signed-client").certificate(&world.self_signed)
@@ -108,7 +109,7 @@ async fn every_advertised_method_authenticates_and_there_is_no_other() {
         };
         world.send(call.dpop(world.proof(&own))).await.ok();
     }
-    assert_eq!(advertised.len(), 5);
+    assert_eq!(advertised.len(), 6);
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Presentation rules, with no cryptography; whole authentications are tested through the authorization server.
 
 use super::*;
+use crate::encoding;
+use crate::fake_cryptography::FakeCryptography;
 use crate::oauth::client_metadata::ClientKeys;
 use crate::oauth::form::Form;
 use crate::oauth::token_request::ClientParameters;
@@ -62,11 +64,69 @@ fn client_id_must_agree_with_the_credential() {
 }
 
 #[test]
-fn a_secret_in_the_body_is_refused_not_ignored() {
-    assert_eq!(
-        parse(&[], "client_id=a&client_secret=b").err(),
-        Some(ClientAuthenticationFailure::UnsupportedMethod)
-    );
+fn a_secret_in_the_body_is_a_credential_of_its_own_kind_and_needs_its_client() {
+    let presented = parse(&[], "client_id=a&client_secret=b").unwrap().unwrap();
+    assert_eq!(presented.client_id(), "a");
+    assert!(matches!(presented.credential(), Credential::PostedSecret(secret) if secret.as_str() == "b"));
+    assert_eq!(parse(&[], "client_secret=b").err(), Some(ClientAuthenticationFailure::ClientIdMissing));
+}
+
+#[test]
+fn a_secret_counts_only_where_the_client_is_registered_to_send_it() {
+    let digest = encoding::base64url::encode(FakeCryptography.sha256(&[b"b"]));
+    let client = |method: &str| {
+        registered(&alloc::format!(
+            r#"{{"client_id":"a","grant_types":[],"token_endpoint_auth_method":"{method}",
+                 "client_secret_sha256":"{digest}"}}"#
+        ))
+    };
+    let outcome = |client: &ClientMetadata, authorization: &[&str], body: &str| {
+        let presented = parse(authorization, body).unwrap().unwrap();
+        let keys = JwkSet::default();
+        let registered = RegisteredClient { metadata: client, keys: &keys, disabled: false };
+        verify(&presented, Some(&registered), &context(0, &FakeCryptography)).map(|_| ())
+    };
+    let (basic, post) = (client("client_secret_basic"), client("client_secret_post"));
+    assert_eq!(outcome(&basic, &["Basic YTpi"], ""), Ok(()));
+    assert_eq!(outcome(&post, &[], "client_id=a&client_secret=b"), Ok(()));
+    let wrong = |outcome: Result<(), ClientAuthenticationFailure>| {
+        matches!(outcome, Err(ClientAuthenticationFailure::WrongMethod { .. }))
+    };
+    assert!(wrong(outcome(&basic, &[], "client_id=a&client_secret=b")));
+    assert!(wrong(outcome(&post, &["Basic YTpi"], "")));
+    let bad = Err(ClientAuthenticationFailure::Secret);
+    assert_eq!(outcome(&post, &[], "client_id=a&client_secret=c"), bad);
+}
+
+#[test]
+fn a_replaced_secret_counts_until_its_own_end() {
+    let digest = |secret: &str| encoding::base64url::encode(FakeCryptography.sha256(&[secret.as_bytes()]));
+    let client = registered(&alloc::format!(
+        r#"{{"client_id":"a","grant_types":[],"client_secret_sha256":"{}",
+             "previous_client_secret_sha256":"{}","previous_client_secret_until":100}}"#,
+        digest("new"),
+        digest("b")
+    ));
+    let outcome = |now: i64| {
+        let presented = parse(&["Basic YTpi"], "").unwrap().unwrap();
+        let keys = JwkSet::default();
+        let registered = RegisteredClient { metadata: &client, keys: &keys, disabled: false };
+        verify(&presented, Some(&registered), &context(now, &FakeCryptography)).map(|_| ())
+    };
+    assert_eq!(outcome(99), Ok(()));
+    assert_eq!(outcome(100), Err(ClientAuthenticationFailure::Secret));
+}
+
+fn context(now: i64, cryptography: &dyn Cryptography) -> VerificationContext<'_> {
+    VerificationContext {
+        now: UnixTime::from_seconds(now),
+        cryptography,
+        audience: AudiencePolicy::IssuerOnly("https://id.example"),
+        accepted_since: None,
+        algorithms: AlgorithmSet::default(),
+        certificate: None,
+        chain: ChainVerdict::NotVerified,
+    }
 }
 
 #[test]
@@ -74,7 +134,7 @@ fn every_method_is_found_by_its_name_and_no_other_name_is_a_method() {
     for name in ClientAuthMethod::names() {
         assert_eq!(ClientAuthMethod::from_name(name).unwrap().name(), name);
     }
-    for name in ["client_secret_post", "client_secret_jwt", "NONE", ""] {
+    for name in ["client_secret_jwt", "NONE", ""] {
         assert_eq!(ClientAuthMethod::from_name(name), None);
     }
 }
@@ -155,21 +215,14 @@ fn a_refusal_costs_the_same_work_whoever_the_client_is() {
         r#"{"typ":"dpop+jwt","alg":"EdDSA"}"#,
     ]
     .map(|header| (vec![], assertion(header), 1000));
-    for (authorization, body, expected) in
-        assertions.into_iter().chain([(vec!["Basic YTpi"], String::new(), 1)])
+    for (authorization, body, expected) in assertions
+        .into_iter()
+        .chain([(vec!["Basic YTpi"], String::new(), 1), (vec![], "client_id=a&client_secret=b".into(), 1)])
     {
         let presented = parse(&authorization, &body).unwrap().unwrap();
         for client in [None, Some(&public), Some(&secret), Some(&key)] {
             let work = Work(core::sync::atomic::AtomicUsize::new(0));
-            let context = VerificationContext {
-                now: UnixTime::from_seconds(0),
-                cryptography: &work,
-                audience: AudiencePolicy::IssuerOnly("https://id.example"),
-                accepted_since: None,
-                algorithms: AlgorithmSet::default(),
-                certificate: None,
-                chain: ChainVerdict::NotVerified,
-            };
+            let context = context(0, &work);
             let keys = match client.map(|client| &client.keys) {
                 Some(ClientKeys::Inline(keys)) => keys.as_ref().clone(),
                 _ => JwkSet::default(),

@@ -13,7 +13,7 @@ use crate::oauth::token_error::TokenError;
 pub enum ClientAuthenticationFailure {
     /// More than one method in one request (RFC 6749 section 2.3).
     SeveralMethods,
-    /// A method that we don't offer, such as a secret in the body.
+    /// A method that we don't offer, such as a Bearer token.
     UnsupportedMethod,
     /// The Basic credentials are not base64 of two form-encoded texts with a colon between.
     BasicMalformed,
@@ -21,6 +21,8 @@ pub enum ClientAuthenticationFailure {
     AssertionTypeMalformed,
     /// `client_id` and the credentials name different clients.
     ClientIdMismatch,
+    /// A secret without the client that it belongs to.
+    ClientIdMissing,
     /// No such client.
     UnknownClient,
     /// The operator has disabled it.
@@ -69,6 +71,7 @@ impl ClientAuthenticationFailure {
             Self::BasicMalformed => "basic_malformed",
             Self::AssertionTypeMalformed => "assertion_type_malformed",
             Self::ClientIdMismatch => "client_id_mismatch",
+            Self::ClientIdMissing => "client_id_missing",
             Self::UnknownClient => "unknown_client",
             Self::Disabled => "client_disabled",
             Self::WrongMethod { .. } => "wrong_method",

@@ -16,6 +16,7 @@ use crate::replay::{ReplayEntry, ReplayOutcome};
 use crate::time::UnixTime;
 
 pub mod client_secret_basic;
+pub mod client_secret_post;
 mod failure;
 pub mod none;
 mod presented;
@@ -39,6 +40,8 @@ pub enum ClientAuthMethod {
     SelfSignedTlsClientAuth,
     /// A secret in HTTP Basic (RFC 6749 section 2.3.1).
     ClientSecretBasic,
+    /// A secret in the body (RFC 6749 section 2.3.1).
+    ClientSecretPost,
     /// A public client: it says who it is, and proves nothing by it.
     None,
 }
@@ -58,7 +61,7 @@ type Verify = fn(
 ) -> Result<Option<AuthenticatedAssertion>, ClientAuthenticationFailure>;
 
 /// Every method, in the order in which we advertise them. Metadata and dispatch read this table alone.
-const METHODS: [Method; 5] = [
+const METHODS: [Method; 6] = [
     Method {
         method: ClientAuthMethod::PrivateKeyJwt,
         name: "private_key_jwt",
@@ -79,6 +82,11 @@ const METHODS: [Method; 5] = [
         name: "client_secret_basic",
         verify: client_secret_basic::verify,
     },
+    Method {
+        method: ClientAuthMethod::ClientSecretPost,
+        name: "client_secret_post",
+        verify: client_secret_post::verify,
+    },
     Method { method: ClientAuthMethod::None, name: "none", verify: none::verify },
 ];
 
@@ -93,6 +101,12 @@ impl ClientAuthMethod {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         METHODS.iter().find(|method| method.name == name).map(|method| method.method)
+    }
+
+    /// Whether it compares a shared secret.
+    #[must_use]
+    pub const fn has_secret(self) -> bool {
+        matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost)
     }
 
     /// The registered name.
@@ -184,7 +198,9 @@ pub fn verify(
 
 fn spend_equal_work(presented: &PresentedCredentials, context: &VerificationContext<'_>) {
     match presented.credential() {
-        Credential::Secret(secret) => client_secret_basic::spend_equal_work(secret, context),
+        Credential::Secret(secret) | Credential::PostedSecret(secret) => {
+            client_secret_basic::spend_equal_work(secret, context);
+        }
         Credential::Assertion(assertion) => private_key_jwt::spend_equal_work(assertion, context),
         Credential::IdentifierOnly => {}
     }

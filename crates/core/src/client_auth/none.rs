@@ -13,7 +13,7 @@ pub(super) fn verify(
 ) -> Result<Option<AuthenticatedAssertion>, ClientAuthenticationFailure> {
     match presented.credential() {
         Credential::IdentifierOnly => Ok(None),
-        Credential::Assertion(_) | Credential::Secret(_) => {
+        Credential::Assertion(_) | Credential::Secret(_) | Credential::PostedSecret(_) => {
             Err(ClientAuthenticationFailure::WrongMethod { registered: client.metadata.authentication })
         }
     }

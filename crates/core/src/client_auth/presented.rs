@@ -30,6 +30,8 @@ pub enum Credential {
     Assertion(Zeroizing<String>),
     /// The secret of HTTP Basic.
     Secret(Zeroizing<String>),
+    /// The secret of the body.
+    PostedSecret(Zeroizing<String>),
     /// `client_id` alone: a public client, or one that its certificate authenticates.
     IdentifierOnly,
 }
@@ -51,22 +53,25 @@ impl PresentedCredentials {
         parameters: &ClientParameters,
     ) -> Result<Option<Self>, ClientAuthenticationFailure> {
         let assertion = parameters.assertion.is_some() || parameters.assertion_type.is_some();
-        let attempts = authorization.len() + usize::from(parameters.client_secret) + usize::from(assertion);
+        let attempts =
+            authorization.len() + usize::from(parameters.client_secret.is_some()) + usize::from(assertion);
         if attempts > 1 {
             return Err(ClientAuthenticationFailure::SeveralMethods);
         }
-        if parameters.client_secret {
-            return Err(ClientAuthenticationFailure::UnsupportedMethod);
-        }
-        let presented = match (authorization.first(), assertion) {
-            (Some(value), _) => Self::parse_basic(value)?,
-            (None, true) => Self::parse_assertion(parameters)?,
-            (None, false) => match &parameters.client_id {
-                Some(client_id) => {
-                    Self { client_id: client_id.clone(), credential: Credential::IdentifierOnly }
+        let presented = match (authorization.first(), assertion, &parameters.client_secret) {
+            (Some(value), ..) => Self::parse_basic(value)?,
+            (None, true, _) => Self::parse_assertion(parameters)?,
+            (None, false, secret) => {
+                let credential = match secret {
+                    Some(secret) => Credential::PostedSecret(secret.clone()),
+                    None => Credential::IdentifierOnly,
+                };
+                match &parameters.client_id {
+                    Some(client_id) => Self { client_id: client_id.clone(), credential },
+                    None if secret.is_some() => return Err(ClientAuthenticationFailure::ClientIdMissing),
+                    None => return Ok(None),
                 }
-                None => return Ok(None),
-            },
+            }
         };
         match &parameters.client_id {
             Some(client_id) if *client_id != presented.client_id => {

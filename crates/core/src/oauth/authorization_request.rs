@@ -20,6 +20,7 @@ mod error;
 mod parameters;
 mod return_to;
 
+pub(super) use ask::is_language_tag;
 pub use ask::{Ask, Prompt};
 pub use error::{AuthorizationError, AuthorizationErrorForm};
 pub use parameters::AuthorizationParameters;

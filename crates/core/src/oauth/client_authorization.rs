@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use super::authorization_request::ResponseMode;
 use super::client_members::Reader;
 use super::client_metadata::{ClientMetadataInvalid, invalid};
+use super::client_openid::ResponseEncryption;
 use super::redirect_uri::{ApplicationType, require_redirect_uri};
 use crate::jose::algorithm::SignatureAlgorithm;
 
@@ -27,10 +28,14 @@ pub struct AuthorizationMetadata {
     pub require_signed_request_object: bool,
     /// `request_object_signing_alg`: the one that its request objects use; without it, all of the server's.
     pub request_object_algorithm: Option<RequestObjectAlgorithm>,
+    /// `request_object_encryption_alg` and `_enc`: how its request objects are encrypted to the server.
+    pub request_object_encryption: Option<ResponseEncryption>,
     /// `request_uris`: where request objects may be fetched from, the fragment aside.
     pub request_uris: Vec<String>,
     /// `authorization_signed_response_alg`; without it, the server's usual one.
     pub response_algorithm: Option<SignatureAlgorithm>,
+    /// `authorization_encrypted_response_alg` and `_enc`.
+    pub response_encryption: Option<ResponseEncryption>,
     /// `authorization_details_types`: those that it may ask with.
     pub authorization_details_types: Vec<String>,
     /// `default_max_age`, in seconds.
@@ -74,15 +79,19 @@ impl AuthorizationMetadata {
             Some("native") => ApplicationType::Native,
             _ => ApplicationType::Web,
         };
-        Ok(Self {
+        let authorization = Self {
             redirect_uris: redirect_uris(reader, application_type, grant_types)?,
             response_modes: response_modes(reader)?,
             application_type,
             require_pushed: reader.flag("require_pushed_authorization_requests")?,
             require_signed_request_object: reader.flag("require_signed_request_object")?,
             request_object_algorithm: request_object_algorithm(reader)?,
+            request_object_encryption: reader
+                .encryption("request_object_encryption_alg", "request_object_encryption_enc")?,
             request_uris: reader.https_urls("request_uris")?,
             response_algorithm: reader.algorithm("authorization_signed_response_alg")?,
+            response_encryption: reader
+                .encryption("authorization_encrypted_response_alg", "authorization_encrypted_response_enc")?,
             authorization_details_types: reader.texts("authorization_details_types")?.unwrap_or_default(),
             default_max_age: reader.seconds("default_max_age")?,
             require_auth_time: reader.flag("require_auth_time")?,
@@ -92,7 +101,23 @@ impl AuthorizationMetadata {
                 Some("implied") => ConsentRule::Implied,
                 _ => ConsentRule::Ask,
             },
-        })
+        };
+        authorization.require_one_story()?;
+        Ok(authorization)
+    }
+
+    /// A client that must sign its requests can't be registered as one that doesn't (RFC 9101 section 10.5).
+    fn require_one_story(&self) -> Result<(), ClientMetadataInvalid> {
+        if self.require_signed_request_object
+            && self.request_object_algorithm == Some(RequestObjectAlgorithm::Unsigned)
+        {
+            return Err(invalid(
+                "request_object_signing_alg",
+                "none contradicts `require_signed_request_object`",
+                "name the algorithm that the client signs with",
+            ));
+        }
+        Ok(())
     }
 }
 

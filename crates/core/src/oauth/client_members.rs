@@ -7,9 +7,12 @@ use alloc::vec::Vec;
 
 use serde_json::{Map, Value};
 
+use super::authorization_request::is_language_tag;
 use super::client_metadata::{ClientMetadataInvalid, invalid};
+use super::client_openid::ResponseEncryption;
 use super::redirect_uri::{ApplicationType, require_redirect_uri};
 use crate::jose::algorithm::SignatureAlgorithm;
+use crate::jose::encryption::{ContentEncryption, KeyManagement};
 use crate::time::UnixTime;
 
 /// The longest text member, in bytes.
@@ -19,7 +22,7 @@ const MAXIMUM_LIST: usize = 100;
 
 pub(super) struct Reader<'m> {
     members: &'m Map<String, Value>,
-    read: Vec<&'static str>,
+    read: Vec<String>,
 }
 
 impl<'m> Reader<'m> {
@@ -28,7 +31,7 @@ impl<'m> Reader<'m> {
     }
 
     pub(super) fn value(&mut self, name: &'static str) -> Option<&'m Value> {
-        self.read.push(name);
+        self.mark_read(name);
         self.members.get(name)
     }
 
@@ -129,8 +132,61 @@ impl<'m> Reader<'m> {
         Ok(urls)
     }
 
+    /// How an answer is encrypted to the client. An `alg` without `enc` means what OpenID Connect says it means.
+    pub(super) fn encryption(
+        &mut self,
+        key_management: &'static str,
+        content: &'static str,
+    ) -> Result<Option<ResponseEncryption>, ClientMetadataInvalid> {
+        let known = KeyManagement::ALL.map(KeyManagement::name);
+        let algorithm = self.one_of(key_management, &known)?.and_then(KeyManagement::from_name);
+        let known = ContentEncryption::ALL.map(ContentEncryption::name);
+        let said = self.one_of(content, &known)?.and_then(ContentEncryption::from_name);
+        match (algorithm, said) {
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err(invalid(
+                content,
+                format!("it means nothing without `{key_management}`"),
+                format!("set `{key_management}` too, or remove it"),
+            )),
+            (Some(key_management), said) => Ok(Some(ResponseEncryption {
+                key_management,
+                content: said.unwrap_or(ContentEncryption::A128CbcHs256),
+            })),
+        }
+    }
+
+    /// The text members that have a language tag behind their name, in three parts; none is marked as read.
+    pub(super) fn tagged(&self) -> Result<Vec<(&'m str, &'m str, &'m str)>, ClientMetadataInvalid> {
+        let tagged = self.members.iter().filter_map(|(name, value)| {
+            let (member, tag) = name.split_once('#')?;
+            Some((name, member, tag, value))
+        });
+        tagged
+            .map(|(name, member, tag, value)| match value {
+                Value::String(text) if text.len() <= MAXIMUM_TEXT && is_language_tag(tag) => {
+                    Ok((member, tag, text.as_str()))
+                }
+                _ => Err(invalid(
+                    name,
+                    "it is not a text with a language tag behind its name (RFC 7591 section 2.2)",
+                    "write it like \"client_name#de\": \"..\"",
+                )),
+            })
+            .collect()
+    }
+
+    pub(super) fn mark_read(&mut self, name: &str) {
+        self.read.push(name.into());
+    }
+
+    /// The names that nobody asked for.
+    pub(super) fn unread(&self) -> impl Iterator<Item = &'m str> {
+        self.members.keys().map(String::as_str).filter(|name| !self.read.iter().any(|read| read == name))
+    }
+
     pub(super) fn require_nothing_left(&self) -> Result<(), ClientMetadataInvalid> {
-        match self.members.keys().find(|name| !self.read.contains(&name.as_str())) {
+        match self.unread().next() {
             None => Ok(()),
             Some(name) => Err(invalid(
                 name,

@@ -11,16 +11,21 @@ use core::fmt;
 use serde_json::{Map, Value};
 
 use super::client_authorization::AuthorizationMetadata;
+use super::client_backchannel::{BackchannelMetadata, CIBA_GRANT};
+use super::client_display::DisplayMetadata;
 use super::client_members::Reader;
 pub use super::client_members::parse_day;
+use super::client_openid::{IntrospectionMetadata, OpenIdMetadata, ResponseEncryption};
 use super::client_registration as registration;
 use super::scope::Scope;
 use super::sender_constraint::SenderConstraint;
+use super::token_exchange::{TOKEN_EXCHANGE_GRANT, TokenExchangeRule};
 use crate::client_auth::ClientAuthMethod;
 use crate::crypto::Sha256Digest;
 use crate::jose::algorithm::{AlgorithmSet, SignatureAlgorithm};
 use crate::jose::jwk::JwkSet;
 use crate::mtls::subject::SubjectRule;
+use crate::time::UnixTime;
 
 /// A client's registration whose rules hold.
 #[derive(Clone, Debug)]
@@ -49,6 +54,8 @@ pub struct ClientMetadata {
     pub trust_anchors: Option<String>,
     /// `client_secret_sha256`: the digest of a random secret of at least 256 bits.
     pub secret_digest: Option<Sha256Digest>,
+    /// `previous_client_secret_sha256` and `previous_client_secret_until`: the secret before, while it is changed.
+    pub previous_secret: Option<PreviousSecret>,
     /// Which key its tokens are bound to.
     pub sender_constraint: SenderConstraint,
     /// `access_token_format`.
@@ -59,6 +66,27 @@ pub struct ClientMetadata {
     pub unbound_refresh: UnboundRefresh,
     /// What authorization requests are judged by.
     pub authorization: AuthorizationMetadata,
+    /// What ID tokens, userinfo and logout are made by.
+    pub openid: OpenIdMetadata,
+    /// What introspection answers are made by.
+    pub introspection: IntrospectionMetadata,
+    /// What backchannel authentication requests are judged by; `None` unless it uses the grant.
+    pub backchannel: Option<BackchannelMetadata>,
+    /// `token_exchange`; `None` unless it uses the grant.
+    pub token_exchange: Option<TokenExchangeRule>,
+    /// What people are shown.
+    pub display: DisplayMetadata,
+    /// `profile`: the stricter profile that this client keeps to, by name; the server knows the names.
+    pub profile: Option<String>,
+}
+
+/// A secret that was replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PreviousSecret {
+    /// Its digest.
+    pub digest: Sha256Digest,
+    /// From then on it counts no more.
+    pub until: UnixTime,
 }
 
 /// Where a client's public keys are.
@@ -109,6 +137,18 @@ impl fmt::Display for ClientMetadataInvalid {
 
 impl core::error::Error for ClientMetadataInvalid {}
 
+impl ClientMetadataInvalid {
+    /// The error code of the registration endpoint (RFC 7591 section 3.2.2).
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self.member.as_str() {
+            "redirect_uris" => "invalid_redirect_uri",
+            "software_statement" => "unapproved_software_statement",
+            _ => "invalid_client_metadata",
+        }
+    }
+}
+
 pub(super) fn invalid(
     member: &str,
     rule: impl Into<String>,
@@ -125,23 +165,34 @@ impl ClientMetadata {
     /// [`ClientMetadataInvalid`] for the first rule that is broken.
     pub fn parse(members: &Map<String, Value>, grants: &[&str]) -> Result<Self, ClientMetadataInvalid> {
         let mut reader = Reader::new(members);
-        let authentication = registration::authentication(&mut reader)?;
-        let grant_types = registration::grant_types(&mut reader, grants)?;
-        let authorization = AuthorizationMetadata::read(&mut reader, &grant_types)?;
+        let client = Self::read(&mut reader, grants)?;
+        reader.require_nothing_left()?;
+        Ok(client)
+    }
+
+    /// Reads what we act on, and leaves the rest unread.
+    pub(super) fn read(reader: &mut Reader<'_>, grants: &[&str]) -> Result<Self, ClientMetadataInvalid> {
+        let authentication = registration::authentication(reader)?;
+        let grant_types = registration::grant_types(reader, grants)?;
+        let authorization = AuthorizationMetadata::read(reader, &grant_types)?;
+        let openid = OpenIdMetadata::read(reader, &authorization)?;
+        let backchannel = BackchannelMetadata::read(reader, &grant_types)?;
+        let token_exchange = TokenExchangeRule::read(reader, &grant_types)?;
         let client = Self {
-            client_id: registration::client_id(&mut reader)?,
+            client_id: registration::client_id(reader)?,
             client_name: reader.text("client_name")?.map(Into::into),
             authentication,
             grant_types,
-            scope: registration::scope(&mut reader)?,
+            scope: registration::scope(reader)?,
             audiences: reader.texts("audiences")?.unwrap_or_default(),
             introspection_audiences: reader.texts("introspection_audiences")?.unwrap_or_default(),
-            keys: registration::keys(&mut reader)?,
-            assertion_algorithm: registration::assertion_algorithm(&mut reader)?,
-            tls_subject: registration::tls_subject(&mut reader)?,
+            keys: registration::keys(reader)?,
+            assertion_algorithm: registration::assertion_algorithm(reader)?,
+            tls_subject: registration::tls_subject(reader)?,
             trust_anchors: reader.text("trust_anchors")?.map(Into::into),
-            secret_digest: registration::secret_digest(&mut reader)?,
-            sender_constraint: registration::sender_constraint(&mut reader)?,
+            secret_digest: registration::secret_digest(reader, "client_secret_sha256")?,
+            previous_secret: registration::previous_secret(reader)?,
+            sender_constraint: registration::sender_constraint(reader)?,
             access_token_format: match reader.one_of("access_token_format", &["jwt", "opaque"])? {
                 Some("opaque") => AccessTokenFormat::Opaque,
                 _ => AccessTokenFormat::Jwt,
@@ -152,11 +203,17 @@ impl ClientMetadata {
                 _ => UnboundRefresh::Reject,
             },
             authorization,
+            openid,
+            introspection: IntrospectionMetadata::read(reader)?,
+            backchannel,
+            token_exchange,
+            display: DisplayMetadata::read(reader)?,
+            profile: reader.text("profile")?.map(Into::into),
         };
         let rotation = reader.boolean("refresh_token_rotation")?;
-        reader.require_nothing_left()?;
         client.require_credentials()?;
         client.require_grants_fit()?;
+        client.require_encryption_keys()?;
         client.with_rotation(rotation)
     }
 
@@ -214,10 +271,10 @@ impl ClientMetadata {
                 "remove it, or set `token_endpoint_auth_method = \"tls_client_auth\"`",
             ));
         }
-        match (self.secret_digest, method == ClientAuthMethod::ClientSecretBasic) {
+        match (self.secret_digest, method.has_secret()) {
             (None, true) => Err(invalid(
                 "client_secret_sha256",
-                "client_secret_basic needs the digest of the client's secret",
+                "the client's method needs the digest of the client's secret",
                 "draw 32 random bytes as the secret and register base64url(SHA-256(secret))",
             )),
             (Some(_), false) => Err(invalid(
@@ -254,11 +311,38 @@ impl ClientMetadata {
         ))
     }
 
+    /// What shall be encrypted to the client needs a key to encrypt to.
+    fn require_encryption_keys(&self) -> Result<(), ClientMetadataInvalid> {
+        let wanted = [
+            self.openid.id_token_encryption,
+            self.openid.userinfo_encryption,
+            self.authorization.response_encryption,
+            self.introspection.encryption,
+        ];
+        let has_key = |wanted: &ResponseEncryption| match &self.keys {
+            ClientKeys::None => false,
+            ClientKeys::Inline(set) => {
+                set.encryption_keys.iter().any(|key| key.allows(wanted.key_management))
+            }
+            ClientKeys::Uri(_) => true,
+        };
+        match wanted.iter().flatten().find(|wanted| !has_key(wanted)) {
+            None => Ok(()),
+            Some(wanted) => Err(invalid(
+                "jwks",
+                format!("answers shall be encrypted by {}, and no key is for that", wanted.key_management),
+                "register a key with `use` of `enc`",
+            )),
+        }
+    }
+
     fn require_grants_fit(&self) -> Result<(), ClientMetadataInvalid> {
-        if self.is_public() && self.grant_types.iter().any(|grant| grant == "client_credentials") {
+        let confidential = ["client_credentials", CIBA_GRANT, TOKEN_EXCHANGE_GRANT];
+        let used = |name: &&&str| self.grant_types.iter().any(|grant| grant == **name);
+        if let Some(name) = confidential.iter().find(used).filter(|_| self.is_public()) {
             return Err(invalid(
                 "grant_types",
-                "client_credentials is for clients that authenticate (RFC 6749 section 4.4)",
+                format!("{name} is for clients that authenticate (RFC 6749 section 4.4)"),
                 "remove it, or give the client an authentication method other than none",
             ));
         }
@@ -298,3 +382,7 @@ impl ClientMetadata {
 #[cfg(test)]
 #[path = "client_metadata_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "client_flow_tests.rs"]
+mod flow_tests;

@@ -46,7 +46,7 @@ fn each_broken_rule_names_its_member() {
         (json!({"client_id": "\u{e9}"}), "client_id"),
         (json!({"grant_types": null}), "grant_types"),
         (json!({"grant_types": ["password"]}), "grant_types"),
-        (json!({"token_endpoint_auth_method": "client_secret_post"}), "token_endpoint_auth_method"),
+        (json!({"token_endpoint_auth_method": "client_secret_jwt"}), "token_endpoint_auth_method"),
         (json!({"token_endpoint_auth_signing_alg": "HS256"}), "token_endpoint_auth_signing_alg"),
         (json!({"token_endpoint_auth_signing_alg": "none"}), "token_endpoint_auth_signing_alg"),
         (json!({"token_endpoint_auth_signing_alg": "PS256"}), "jwks"),

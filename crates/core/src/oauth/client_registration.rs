@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use super::client_members::Reader;
-use super::client_metadata::{ClientKeys, ClientMetadataInvalid, invalid};
+use super::client_metadata::{ClientKeys, ClientMetadataInvalid, PreviousSecret, invalid};
 use super::scope::Scope;
 use super::sender_constraint::{BearerException, SenderConstraint};
 use crate::client_auth::ClientAuthMethod;
@@ -155,15 +155,34 @@ pub(super) fn tls_subject(reader: &mut Reader<'_>) -> Result<Option<SubjectRule>
     })
 }
 
-pub(super) fn secret_digest(reader: &mut Reader<'_>) -> Result<Option<Sha256Digest>, ClientMetadataInvalid> {
-    let Some(text) = reader.text("client_secret_sha256")? else { return Ok(None) };
+pub(super) fn secret_digest(
+    reader: &mut Reader<'_>,
+    name: &'static str,
+) -> Result<Option<Sha256Digest>, ClientMetadataInvalid> {
+    let Some(text) = reader.text(name)? else { return Ok(None) };
     base64url::decode_array(text).map(Some).map_err(|_| {
         invalid(
-            "client_secret_sha256",
+            name,
             "it is not 43 characters of base64url",
             "register base64url(SHA-256(secret)), never the secret itself",
         )
     })
+}
+
+/// Both or neither: a replaced secret without an end would live for ever.
+pub(super) fn previous_secret(
+    reader: &mut Reader<'_>,
+) -> Result<Option<PreviousSecret>, ClientMetadataInvalid> {
+    let digest = secret_digest(reader, "previous_client_secret_sha256")?;
+    match (digest, reader.date("previous_client_secret_until")?) {
+        (None, None) => Ok(None),
+        (Some(digest), Some(until)) => Ok(Some(PreviousSecret { digest, until })),
+        _ => Err(invalid(
+            "previous_client_secret_until",
+            "a replaced secret and its end stand together",
+            "set both or neither",
+        )),
+    }
 }
 
 /// AMB-06: the two standard flags and our one word must tell the same story.

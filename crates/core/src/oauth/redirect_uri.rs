@@ -90,6 +90,12 @@ pub fn find_registered<'r>(
     registered.iter().map(alloc::string::String::as_str).find(|uri| *uri == given || same_but_port(uri))
 }
 
+/// The host of an absolute URI whose rules hold; schemes without authority have none.
+pub(super) fn host_of(uri: &str) -> Option<&str> {
+    let (_, rest) = uri.split_once(':')?;
+    authority(rest).ok().map(|(host, _)| host)
+}
+
 /// ASCII, only what RFC 3986 lets stand in a URI, whole percent escapes, no fragment.
 fn require_characters(uri: &str) -> Result<(), RedirectUriInvalid> {
     let bytes = uri.as_bytes();

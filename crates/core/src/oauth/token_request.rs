@@ -35,8 +35,8 @@ pub struct TokenRequest {
 pub struct ClientParameters {
     /// `client_id`.
     pub client_id: Option<String>,
-    /// `client_secret`: a method that we do not offer in bodies; kept so that it is refused, not ignored.
-    pub client_secret: bool,
+    /// `client_secret`.
+    pub client_secret: Option<Zeroizing<String>>,
     /// `client_assertion_type`.
     pub assertion_type: Option<String>,
     /// `client_assertion`.
@@ -49,7 +49,7 @@ impl ClientParameters {
     pub fn read(form: &Form) -> Self {
         Self {
             client_id: form.get("client_id").map(Into::into),
-            client_secret: form.get("client_secret").is_some(),
+            client_secret: form.get("client_secret").map(|text| Zeroizing::new(text.into())),
             assertion_type: form.get("client_assertion_type").map(Into::into),
             assertion: form.get("client_assertion").map(|text| Zeroizing::new(text.into())),
         }

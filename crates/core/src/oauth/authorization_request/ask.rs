@@ -217,7 +217,7 @@ fn words<'p>(
 }
 
 /// The shape of a BCP 47 tag, no more: it picks a page's language and nothing else.
-fn is_language_tag(tag: &str) -> bool {
+pub(in crate::oauth) fn is_language_tag(tag: &str) -> bool {
     tag.len() <= 35
         && tag.split('-').all(|part| {
             (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
