@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::client_keys::ClientKeysConfiguration;
+use crate::people::PeopleConfiguration;
 use crate::profile::{PkceRule, Profile};
 
 mod authorization;
@@ -140,6 +141,9 @@ pub struct ServerConfiguration {
     /// How key sets of clients with `jwks_uri` are fetched.
     #[serde(default)]
     pub client_keys: ClientKeysConfiguration,
+    /// How people sign in and what they see.
+    #[serde(default)]
+    pub people: PeopleConfiguration,
     /// Clients of the configuration: `[[client]]`, members as in client registration. Read-only, and ahead
     /// of clients of the same name in the store.
     #[serde(default)]

@@ -28,6 +28,7 @@ mod key_sealing;
 mod nonce_keys;
 mod outbound;
 mod own_resource;
+pub mod people;
 mod profile;
 mod proof_memory;
 pub mod provision;

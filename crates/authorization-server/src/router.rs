@@ -9,6 +9,7 @@ use http::Method;
 
 use crate::administration;
 use crate::endpoint::{health, introspection, jwks, metadata, revocation, token};
+use crate::people;
 use crate::server::AuthorizationServer;
 
 /// One endpoint below the issuer.
@@ -44,8 +45,10 @@ pub(crate) fn router(server: &AuthorizationServer) -> Router {
         .route("/healthz", get(health::answer))
         .merge(administration::routes(server, &settings.internal_path))
         .with_state(server.clone());
-    match &settings.cors {
+    let router = match &settings.cors {
         Some(origins) => router.layer(CorsLayer::new(origins.clone(), &[Method::GET, Method::POST])),
         None => router,
-    }
+    };
+    // Pages are for people: no other origin's script reads them.
+    router.merge(people::routes::routes(&settings.internal_path).with_state(server.clone()))
 }

@@ -22,6 +22,7 @@ use crate::event::AuditEvent;
 use crate::key_sealing::SealingKey;
 use crate::nonce_keys::NonceKeys;
 use crate::outbound::Outbound;
+use crate::people::People;
 use crate::proof_memory::ProofMemory;
 use crate::settings::Settings;
 use crate::signing_keys::SigningKeyRing;
@@ -120,6 +121,7 @@ pub(crate) struct Server {
     pub(crate) cookie_keys: CookieKeys,
     pub(crate) proof_memory: ProofMemory,
     pub(crate) audit: AuditLog,
+    pub(crate) people: People,
     sealer: Sealer,
 }
 
@@ -133,6 +135,7 @@ impl AuthorizationServer {
         settings.require_parts(&parts)?;
         let now = parts.clock.now();
         let audit = AuditLog;
+        let people = People::new(&configuration.people, &settings)?;
         let client_keys = ClientKeyCache::new(parts.key_fetcher, settings.fetch_times);
         let trust_anchors = AnchorSets::load(&configuration.trust_anchors)?;
         let store = parts.store;
@@ -166,6 +169,7 @@ impl AuthorizationServer {
             cookie_keys,
             proof_memory,
             audit,
+            people,
             sealer,
         })))
     }

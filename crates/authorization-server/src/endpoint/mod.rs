@@ -20,6 +20,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use crate::event::AuditEvent;
 use crate::server::Server;
 
+pub(crate) mod assets;
 pub(crate) mod health;
 pub(crate) mod introspection;
 pub(crate) mod jwks;

@@ -1,0 +1,75 @@
+//! People: how they sign in, what they are asked, and how they end it. Pages are plain HTML forms that work
+//! without script; `__Host-` cookies bind a browser to what it began and to its session; every form carries
+//! a token that only our own page can hold. Nothing here decides what a client may have: that is
+//! `interaction`'s, which calls in here for pages and sessions.
+
+#![expect(dead_code, reason = "the pages' endpoints come next")]
+
+pub(crate) mod authentication_context;
+pub(crate) mod browser;
+pub(crate) mod client_card;
+mod configuration;
+mod cookies;
+pub(crate) mod form;
+pub(crate) mod locale;
+pub(crate) mod model;
+pub(crate) mod pages;
+pub(crate) mod routes;
+mod samples;
+mod templates;
+
+use bindery_core::crypto::Cryptography as _;
+use bindery_crypto::AwsLc;
+
+pub use authentication_context::{AcrRule, AuthenticationMethod};
+pub use configuration::{ApplicationLogin, LoginPlace, PeopleConfiguration};
+
+use crate::configuration::ConfigurationInvalid;
+use crate::settings::Settings;
+use configuration::PeopleSettings;
+use cookies::CookieNames;
+use locale::Languages;
+use templates::Templates;
+
+/// What all pages of one issuer share.
+pub(crate) struct People {
+    pub(crate) settings: PeopleSettings,
+    pub(crate) languages: Languages,
+    pub(crate) templates: Templates,
+    pub(crate) cookies: CookieNames,
+    /// Scheme, host and port of the issuer, as browsers write them into `Origin`.
+    pub(crate) origin: String,
+    /// The issuer's path, as browsers see it, without trailing slash.
+    pub(crate) path: String,
+    /// What scope values and types of authorization details mean, by language.
+    pub(crate) meanings: client_card::Meanings,
+}
+
+impl People {
+    pub(crate) fn new(
+        configuration: &PeopleConfiguration,
+        settings: &Settings,
+    ) -> Result<Self, ConfigurationInvalid> {
+        let languages = Languages::load(configuration.templates.as_deref(), &configuration.default_language)?;
+        let issuer = url::Url::parse(&settings.issuer).ok();
+        let origin = issuer.as_ref().map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+        let host = issuer.as_ref().and_then(url::Url::host_str).unwrap_or_default().to_owned();
+        let path = settings.issuer_path.clone();
+        let assets = format!("{path}/assets");
+        let templates = Templates::load(configuration.templates.as_deref(), &languages, assets, host)?;
+        Ok(Self {
+            settings: configuration.settings()?,
+            languages,
+            templates,
+            cookies: CookieNames::of(&AwsLc.sha256(&[settings.issuer.as_bytes()])),
+            origin,
+            path,
+            meanings: client_card::Meanings::new(configuration),
+        })
+    }
+
+    /// The address of one of our pages, as browsers write it: relative to the host.
+    pub(crate) fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.path)
+    }
+}
