@@ -99,13 +99,14 @@ pub async fn grant(
         scope: scope.iter().map(Into::into).collect(),
         audience: client.audiences.clone(),
         bound_to: bound_to.to_claim(),
+        session_id: None,
+        details: serde_json::json!({}),
         created_at: now,
         expires_at: now.plus(server.0.settings.refresh_token_lifetime),
         revoked_at: None,
     };
     let (refresh_token, token) = new_token(&record, now).map_err(|_| ProvisionRefused::Random)?;
-    server.0.store.insert_grant(&record).await?;
-    server.0.store.insert_refresh_token(&token).await?;
+    server.0.store.provision_grant(&record, Some(&token)).await?;
     server.0.audit.record(AuditEvent::GrantProvisioned {
         client_id,
         subject,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bindery_core::replay::{ReplayEntry, ReplayKind, ReplayOutcome};
 use bindery_core::time::UnixTime;
-use bindery_store::AuthorizationStore as _;
+use bindery_store::authorization::PendingStore as _;
 use bindery_store::sqlite::{SqliteOptions, SqliteStore, Synchronous};
 
 const NOW: UnixTime = UnixTime::from_seconds(1_750_000_000);

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use bindery_core::replay::{ReplayEntry, ReplayKind, ReplayOutcome};
 use bindery_core::time::UnixTime;
-use bindery_store::AuthorizationStore as _;
-use bindery_store::authorization::{RefreshTokenState, Rotation};
+use bindery_store::authorization::{
+    GrantStore as _, PendingStore as _, RefreshTokenState, Rotation, TokenStore as _,
+};
 use bindery_store::record::{GrantRecord, RefreshTokenRecord};
 use bindery_store::sqlite::{SqliteOptions, SqliteStore};
 
@@ -116,6 +117,8 @@ async fn answers_until_killed() {
         scope: vec![],
         audience: vec![],
         bound_to: None,
+        session_id: None,
+        details: serde_json::json!({}),
         created_at: NOW,
         expires_at: LATER,
         revoked_at: None,

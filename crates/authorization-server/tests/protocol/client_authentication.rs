@@ -281,6 +281,7 @@ async fn disabling_a_stored_client_takes_effect_at_once_and_ends_its_tokens() {
         disabled: false,
         created_at: now,
         updated_at: now,
+        registration: serde_json::json!({}),
     };
     world.store.insert_client(&record).await.unwrap();
     let issued = with_assertion(&world, world.assertion("stored")).await.ok();

@@ -10,11 +10,16 @@ use bindery_core::replay::{ReplayEntry, ReplayOutcome};
 use bindery_core::time::UnixTime;
 use bindery_core::token::confirmation::Confirmation;
 use bindery_http::ManualClock;
-use bindery_store::authorization::{GrantBinding, Purged, RefreshTokenState, Revocation, Rotation};
+use bindery_store::authorization::{
+    AccountStore, AccountUpdate, AuditStore, ClientStore, GrantBinding, GrantStore, KeyStore, LoginAttempt,
+    PendingStore, PendingUpdate, Purged, RefreshTokenState, Revocation, Rotation, SessionStore, Spending,
+    TokenStore,
+};
 use bindery_store::memory::{MemoryStore, ReplayMemory};
 use bindery_store::record::{
-    AccessTokenRecord, ClientRecord, GrantRecord, NonceKeyRecord, RefreshTokenRecord, SigningKeyRecord,
-    SigningKeyState,
+    AccessTokenRecord, AccountRecord, AuditFilter, AuditRecord, BlockedKeyRecord, ClientRecord,
+    ConsentRecord, GrantFilter, GrantRecord, NonceKeyRecord, PendingKind, PendingRecord, RefreshTokenRecord,
+    SealedKeyRecord, SessionRecord, SigningKeyRecord, SigningKeyState,
 };
 use bindery_store::{AuthorizationStore, StoreError};
 use serde_json::Value;
@@ -34,9 +39,9 @@ impl Failing {
 }
 
 macro_rules! passing_on {
-    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
-        #[async_trait]
-        impl AuthorizationStore for Failing {
+    ($($trait:ident { $($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)* $({ $($rest:tt)* })? })*) => {
+        $(#[async_trait]
+        impl $trait for Failing {
             $(async fn $name(&self, $($argument: $kind),*) -> Result<$answer, StoreError> {
                 let operation = stringify!($name);
                 if self.fails(operation) {
@@ -44,7 +49,53 @@ macro_rules! passing_on {
                 }
                 self.inner.$name($($argument),*).await
             })*
+            $($($rest)*)?
+        })*
+    };
+}
 
+passing_on! {
+    ClientStore {
+        find_client(client_id: &str) -> Option<ClientRecord>;
+        list_clients() -> Vec<ClientRecord>;
+        insert_client(client: &ClientRecord) -> ();
+        update_client(client: &ClientRecord) -> ();
+        disable_client(client_id: &str, now: UnixTime) -> ();
+        delete_client(client_id: &str) -> ();
+        block_key(key: &BlockedKeyRecord) -> ();
+        unblock_key(thumbprint: &str) -> ();
+        find_blocked_key(thumbprint: &str) -> Option<BlockedKeyRecord>;
+        list_blocked_keys() -> Vec<BlockedKeyRecord>;
+    }
+    GrantStore {
+        insert_grant(grant: &GrantRecord) -> ();
+        find_grant(grant_id: &str) -> Option<GrantRecord>;
+        revoke_grant(grant_id: &str, now: UnixTime) -> ();
+        bind_grant(grant_id: &str, confirmation: &Value) -> GrantBinding;
+        provision_grant(grant: &GrantRecord, refresh: Option<&RefreshTokenRecord>) -> ();
+        update_grant(grant_id: &str, scope: &[String], audience: &[String], details: &Value) -> ();
+        list_grants(filter: &GrantFilter, after: Option<&str>, limit: u32) -> Vec<GrantRecord>;
+        revoke_grants(filter: &GrantFilter, now: UnixTime) -> u64;
+        revoke_token_id(jti: &str, expires_at: UnixTime) -> ();
+        find_revocation(jti: &str, grant_id: Option<&str>) -> Revocation;
+    }
+    TokenStore {
+        insert_refresh_token(token: &RefreshTokenRecord) -> ();
+        find_refresh_token(digest: &Sha256Digest, now: UnixTime, grace: Duration) -> RefreshTokenState;
+        rotate_refresh_token(old: &Sha256Digest, new: &RefreshTokenRecord, now: UnixTime, grace: Duration) -> Rotation;
+        insert_access_token(token: &AccessTokenRecord) -> ();
+        find_access_token(digest: &Sha256Digest, now: UnixTime) -> Option<AccessTokenRecord>;
+        revoke_access_token(digest: &Sha256Digest) -> ();
+    }
+    PendingStore {
+        insert_pending(record: &PendingRecord) -> ();
+        find_pending(kind: PendingKind, key: &Sha256Digest) -> Option<PendingRecord>;
+        find_pending_by_alias(kind: PendingKind, alias: &Sha256Digest) -> Option<PendingRecord>;
+        update_pending(kind: PendingKind, key: &Sha256Digest, revision: u64, payload: &Value, now: UnixTime) -> PendingUpdate;
+        spend_pending(kind: PendingKind, key: &Sha256Digest, now: UnixTime) -> Spending;
+        redeem_pending(kind: PendingKind, key: &Sha256Digest, now: UnixTime, grant: &GrantRecord, refresh: Option<&RefreshTokenRecord>) -> Spending;
+        list_pending(kind: PendingKind, after: Option<&Sha256Digest>, limit: u32) -> Vec<PendingRecord>;
+        {
             async fn claim_once(&self, entry: ReplayEntry<'_>, now: UnixTime) -> ReplayOutcome {
                 match self.fails("claim_once") {
                     true => ReplayOutcome::Unavailable,
@@ -52,34 +103,48 @@ macro_rules! passing_on {
                 }
             }
         }
-    };
-}
-
-passing_on! {
-    find_client(client_id: &str) -> Option<ClientRecord>;
-    list_clients() -> Vec<ClientRecord>;
-    insert_client(client: &ClientRecord) -> ();
-    update_client(client: &ClientRecord) -> ();
-    disable_client(client_id: &str, now: UnixTime) -> ();
-    insert_grant(grant: &GrantRecord) -> ();
-    find_grant(grant_id: &str) -> Option<GrantRecord>;
-    revoke_grant(grant_id: &str, now: UnixTime) -> ();
-    bind_grant(grant_id: &str, confirmation: &Value) -> GrantBinding;
-    insert_refresh_token(token: &RefreshTokenRecord) -> ();
-    find_refresh_token(digest: &Sha256Digest, now: UnixTime, grace: Duration) -> RefreshTokenState;
-    rotate_refresh_token(old: &Sha256Digest, new: &RefreshTokenRecord, now: UnixTime, grace: Duration) -> Rotation;
-    insert_access_token(token: &AccessTokenRecord) -> ();
-    find_access_token(digest: &Sha256Digest, now: UnixTime) -> Option<AccessTokenRecord>;
-    revoke_access_token(digest: &Sha256Digest) -> ();
-    revoke_token_id(jti: &str, expires_at: UnixTime) -> ();
-    find_revocation(jti: &str, grant_id: Option<&str>) -> Revocation;
-    insert_signing_key(key: &SigningKeyRecord) -> ();
-    list_signing_keys() -> Vec<SigningKeyRecord>;
-    move_signing_key(key_id: &str, state: SigningKeyState, now: UnixTime) -> ();
-    insert_nonce_key(key: &NonceKeyRecord) -> ();
-    list_nonce_keys() -> Vec<NonceKeyRecord>;
-    remove_nonce_key(id: u8) -> ();
-    purge_expired(now: UnixTime) -> Purged;
+    }
+    SessionStore {
+        insert_session(session: &SessionRecord) -> ();
+        find_session(cookie: &Sha256Digest) -> Option<SessionRecord>;
+        find_session_by_id(session_id: &str) -> Option<SessionRecord>;
+        update_session(session: &SessionRecord) -> ();
+        end_session(session_id: &str, now: UnixTime) -> Option<SessionRecord>;
+        list_sessions(subject: Option<&str>, after: Option<&str>, limit: u32) -> Vec<SessionRecord>;
+    }
+    AccountStore {
+        insert_account(account: &AccountRecord) -> ();
+        find_account(subject: &str) -> Option<AccountRecord>;
+        find_account_by_username(username: &str) -> Option<AccountRecord>;
+        update_account(account: &AccountRecord) -> AccountUpdate;
+        record_login(subject: &str, attempt: LoginAttempt, now: UnixTime) -> AccountRecord;
+        list_accounts(after: Option<&str>, limit: u32) -> Vec<AccountRecord>;
+        delete_account(subject: &str) -> ();
+        put_consent(consent: &ConsentRecord) -> ();
+        find_consent(subject: &str, client_id: &str) -> Option<ConsentRecord>;
+        remove_consents(subject: Option<&str>, client_id: Option<&str>) -> u64;
+        list_consents(subject: &str) -> Vec<ConsentRecord>;
+    }
+    KeyStore {
+        insert_signing_key(key: &SigningKeyRecord) -> ();
+        list_signing_keys() -> Vec<SigningKeyRecord>;
+        move_signing_key(key_id: &str, state: SigningKeyState, now: UnixTime) -> ();
+        insert_nonce_key(key: &NonceKeyRecord) -> ();
+        list_nonce_keys() -> Vec<NonceKeyRecord>;
+        remove_nonce_key(id: u8) -> ();
+        insert_sealed_key(key: &SealedKeyRecord) -> ();
+        list_sealed_keys(purpose: &str) -> Vec<SealedKeyRecord>;
+        remove_sealed_key(purpose: &str, key_id: &str) -> ();
+    }
+    AuditStore {
+        insert_audit(records: &[AuditRecord]) -> ();
+        list_audit(filter: &AuditFilter, after: Option<u64>, limit: u32) -> Vec<AuditRecord>;
+        remove_audit(before: UnixTime) -> u64;
+    }
+    AuthorizationStore {
+        purge_expired(now: UnixTime) -> Purged;
+        check() -> ();
+    }
 }
 
 struct Outage {

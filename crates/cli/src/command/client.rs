@@ -165,6 +165,7 @@ async fn register(
         disabled: false,
         created_at: now,
         updated_at: now,
+        registration: serde_json::json!({}),
     };
     store.insert_client(&record).await.with_context(|| {
         format!(

@@ -28,6 +28,7 @@ pub(super) fn client(client_id: &str) -> ClientRecord {
         disabled: false,
         created_at: at(0),
         updated_at: at(0),
+        registration: json!({"registered_by": "operator"}),
     }
 }
 
@@ -39,6 +40,8 @@ pub(super) fn grant(grant_id: &str) -> GrantRecord {
         scope: vec!["orders.read".to_owned(), "orders.write".to_owned()],
         audience: vec!["https://api.example".to_owned()],
         bound_to: None,
+        session_id: Some("session".to_owned()),
+        details: json!({"auth_time": 1_750_000_000, "acr": "\u{0}"}),
         created_at: at(0),
         expires_at: at(1_000),
         revoked_at: None,

@@ -14,8 +14,8 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-use super::claims;
 use super::file::OpenFile;
+use super::sql;
 use super::writer::Writer;
 use crate::fingerprint::FingerprintKey;
 
@@ -117,8 +117,7 @@ impl SqliteStore {
                 "use the version that wrote it, or a newer one, or name another file",
             )(&error)
         })?;
-        let fingerprints =
-            claims::fingerprint_key(&mut connection).await.map_err(|error| unusable(&error))?;
+        let fingerprints = sql::fingerprint_key(&mut connection).await.map_err(|error| unusable(&error))?;
         let file = Arc::new(OpenFile::at(path).map_err(|error| unusable(&error))?);
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)

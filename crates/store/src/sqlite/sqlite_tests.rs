@@ -12,7 +12,7 @@ use sqlx::Connection as _;
 use tempfile::TempDir;
 
 use super::*;
-use crate::authorization::AuthorizationStore;
+use crate::authorization::{AuthorizationStore, ClientStore as _, PendingStore as _};
 use crate::contract::{self, Backend};
 use crate::error::StoreError;
 use crate::record::ClientRecord;
@@ -59,6 +59,7 @@ fn client(client_id: &str) -> ClientRecord {
         disabled: false,
         created_at: NOW,
         updated_at: NOW,
+        registration: json!({}),
     }
 }
 
@@ -205,7 +206,7 @@ async fn a_full_disk_is_unavailable_and_writes_go_on_once_there_is_room() {
                 .execute(c)
                 .await
                 .map(|_| ())
-                .map_err(row::unavailable("limiting"))
+                .map_err(sql::unavailable("limiting"))
         })
     });
     limit.await.unwrap();

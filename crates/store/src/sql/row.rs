@@ -3,14 +3,20 @@
 use bindery_core::crypto::Sha256Digest;
 use bindery_core::time::UnixTime;
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Decode, Row as _, Sqlite, Type};
+use sqlx::{Decode, Row as _, Type};
 
+use super::{Connection, Database, Row};
 use crate::error::StoreError;
 
 /// Turns a backend's error into the store's. Its text names tables and columns, never values.
-pub(super) fn unavailable(operation: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
+pub(in super::super) fn unavailable(operation: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
     move |error| StoreError::Unavailable { operation, cause: error.to_string() }
+}
+
+/// Asks for nothing but an answer.
+pub(super) async fn ask(c: &mut Connection) -> Result<(), StoreError> {
+    sqlx::query("SELECT 1").execute(c).await.map_err(unavailable("asking whether it answers"))?;
+    Ok(())
 }
 
 /// Says what an insert that failed has run into.
@@ -38,25 +44,35 @@ pub(super) fn list_text(list: &[String]) -> String {
     Value::from(list).to_string()
 }
 
+/// A count as the database holds it.
+pub(super) fn stored_count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 /// A row on its way to a record; knows what to call it when a member can't be read.
 pub(super) struct Reading<'r> {
-    pub(super) row: &'r SqliteRow,
+    pub(super) row: &'r Row,
     pub(super) record: &'static str,
     pub(super) name: String,
 }
 
 impl<'r> Reading<'r> {
     /// A row whose name is its member `identifier`.
-    pub(super) fn named(row: &'r SqliteRow, record: &'static str, identifier: &'static str) -> Self {
+    pub(super) fn named(row: &'r Row, record: &'static str, identifier: &'static str) -> Self {
         let name = row.try_get(identifier).unwrap_or_default();
         Self { row, record, name }
     }
 
     pub(super) fn get<T>(&self, member: &'static str) -> Result<T, StoreError>
     where
-        T: Decode<'r, Sqlite> + Type<Sqlite>,
+        T: Decode<'r, Database> + Type<Database>,
     {
         self.row.try_get(member).map_err(|_| self.corrupt(member))
+    }
+
+    /// A count, which the database knows as a signed number.
+    pub(super) fn count<T: TryFrom<i64>>(&self, member: &'static str) -> Result<T, StoreError> {
+        T::try_from(self.get(member)?).map_err(|_| self.corrupt(member))
     }
 
     pub(super) fn time(&self, member: &'static str) -> Result<UnixTime, StoreError> {

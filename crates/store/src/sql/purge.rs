@@ -1,28 +1,31 @@
 //! Removal of what has expired, a few thousand rows at a time, so that no other write waits long.
 
-use sqlx::SqliteConnection;
-
+use super::Connection;
 use super::row::unavailable;
 use crate::error::StoreError;
 
 /// What is purged, in this order: what belongs to a grant goes before the grant.
 #[derive(Clone, Copy)]
-pub(super) enum Purge {
+pub(in super::super) enum Purge {
     RefreshTokens,
     AccessTokens,
     Grants,
     RevokedTokens,
     Claims,
+    Pending,
+    Sessions,
+    Consents,
 }
 
 impl Purge {
     /// Removes at most [`STEP`] rows that have expired at `now` and says how many it removed.
-    pub(super) async fn step(self, c: &mut SqliteConnection, now: i64) -> Result<u64, StoreError> {
+    pub(in super::super) async fn step(self, c: &mut Connection, now: i64) -> Result<u64, StoreError> {
         const OPERATION: &str = "purging";
         if let Self::Claims = self {
             sqlx::query(
-                "UPDATE claim_memory SET dropped_through = max(dropped_through, coalesce(
-                     (SELECT max(expires_at) FROM claims WHERE expires_at < ?1), dropped_through))",
+                "UPDATE claim_memory SET dropped_through = last.expired
+                 FROM (SELECT max(expires_at) AS expired FROM claims WHERE expires_at < $1) AS last
+                 WHERE last.expired > dropped_through",
             )
             .bind(now)
             .execute(&mut *c)
@@ -37,35 +40,47 @@ impl Purge {
         match self {
             Self::RefreshTokens => {
                 "DELETE FROM refresh_tokens WHERE token_sha256 IN (
-                     SELECT token_sha256 FROM refresh_tokens WHERE expires_at <= ?1
+                     SELECT token_sha256 FROM refresh_tokens WHERE expires_at <= $1
                      UNION SELECT token_sha256 FROM grants JOIN refresh_tokens USING (grant_id)
-                           WHERE grants.expires_at <= ?1
-                     LIMIT ?2)"
+                           WHERE grants.expires_at <= $1
+                     LIMIT $2)"
             }
             Self::AccessTokens => {
                 "DELETE FROM access_tokens WHERE token_sha256 IN (
-                     SELECT token_sha256 FROM access_tokens WHERE expires_at <= ?1
+                     SELECT token_sha256 FROM access_tokens WHERE expires_at <= $1
                      UNION SELECT token_sha256 FROM grants JOIN access_tokens USING (grant_id)
-                           WHERE grants.expires_at <= ?1
-                     LIMIT ?2)"
+                           WHERE grants.expires_at <= $1
+                     LIMIT $2)"
             }
             Self::Grants => {
                 "DELETE FROM grants WHERE grant_id IN (
-                     SELECT grant_id FROM grants WHERE expires_at <= ?1 LIMIT ?2)"
+                     SELECT grant_id FROM grants WHERE expires_at <= $1 LIMIT $2)"
             }
             // A token is still accepted in the second of its `exp` by whoever allows for skew.
             Self::RevokedTokens => {
                 "DELETE FROM revoked_tokens WHERE jti IN (
-                     SELECT jti FROM revoked_tokens WHERE expires_at < ?1 LIMIT ?2)"
+                     SELECT jti FROM revoked_tokens WHERE expires_at < $1 LIMIT $2)"
+            }
+            Self::Pending => {
+                "DELETE FROM pending WHERE (kind, key_sha256) IN (
+                     SELECT kind, key_sha256 FROM pending WHERE forget_at <= $1 LIMIT $2)"
+            }
+            Self::Sessions => {
+                "DELETE FROM sessions WHERE session_id IN (
+                     SELECT session_id FROM sessions WHERE expires_at <= $1 LIMIT $2)"
+            }
+            Self::Consents => {
+                "DELETE FROM consents WHERE (subject, client_id) IN (
+                     SELECT subject, client_id FROM consents WHERE expires_at <= $1 LIMIT $2)"
             }
             // A claim holds through the second of its expiry.
             Self::Claims => {
                 "DELETE FROM claims WHERE fingerprint IN (
-                     SELECT fingerprint FROM claims WHERE expires_at < ?1 LIMIT ?2)"
+                     SELECT fingerprint FROM claims WHERE expires_at < $1 LIMIT $2)"
             }
         }
     }
 }
 
 /// Rows that are removed in one write.
-pub(super) const STEP: i64 = 2_000;
+pub(in super::super) const STEP: i64 = 2_000;

@@ -1,0 +1,57 @@
+//! Clients, and the keys that are blocked.
+
+use async_trait::async_trait;
+use bindery_core::time::UnixTime;
+
+use crate::error::StoreError;
+use crate::record::{BlockedKeyRecord, ClientRecord};
+
+/// Remembers clients.
+#[async_trait]
+pub trait ClientStore: Send + Sync + 'static {
+    /// The client of that name, disabled or not.
+    async fn find_client(&self, client_id: &str) -> Result<Option<ClientRecord>, StoreError>;
+
+    /// All clients, by `client_id`.
+    async fn list_clients(&self) -> Result<Vec<ClientRecord>, StoreError>;
+
+    /// Adds a client.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the name is taken.
+    async fn insert_client(&self, client: &ClientRecord) -> Result<(), StoreError>;
+
+    /// Replaces a client's record; `created_at` stays as it was.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] when there is none.
+    async fn update_client(&self, client: &ClientRecord) -> Result<(), StoreError>;
+
+    /// Disables a client; what it holds is not live from then on. Disabling twice is no error.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] when there is none.
+    async fn disable_client(&self, client_id: &str, now: UnixTime) -> Result<(), StoreError>;
+
+    /// Removes a client and with it all that it holds: its grants and their tokens, its opaque access tokens,
+    /// the consents given to it and what is pending for it. What names a grant of it counts as revoked.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] when there is none.
+    async fn delete_client(&self, client_id: &str) -> Result<(), StoreError>;
+
+    /// Blocks a key or certificate. Blocking again replaces the record.
+    async fn block_key(&self, key: &BlockedKeyRecord) -> Result<(), StoreError>;
+
+    /// Takes the block away.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] when there is none.
+    async fn unblock_key(&self, thumbprint: &str) -> Result<(), StoreError>;
+
+    /// Why that thumbprint is blocked, if it is.
+    async fn find_blocked_key(&self, thumbprint: &str) -> Result<Option<BlockedKeyRecord>, StoreError>;
+
+    /// All blocked keys, by thumbprint.
+    async fn list_blocked_keys(&self) -> Result<Vec<BlockedKeyRecord>, StoreError>;
+}

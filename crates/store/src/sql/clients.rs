@@ -1,0 +1,158 @@
+//! Clients in SQL; blocked keys are beside.
+
+use async_trait::async_trait;
+use bindery_core::time::UnixTime;
+
+use super::row::{Reading, insert_failed, json_text, unavailable};
+use super::{Connection, Row, Store, blocked_keys, reading, transaction, writing};
+use crate::authorization::ClientStore;
+use crate::error::StoreError;
+use crate::record::{BlockedKeyRecord, ClientRecord};
+
+macro_rules! columns {
+    () => {
+        "client_id, metadata, secret_sha256, disabled, created_at, updated_at, registration"
+    };
+}
+
+#[async_trait]
+impl ClientStore for Store {
+    async fn find_client(&self, client_id: &str) -> Result<Option<ClientRecord>, StoreError> {
+        reading!(self, |c| find(c, client_id))
+    }
+
+    async fn list_clients(&self) -> Result<Vec<ClientRecord>, StoreError> {
+        reading!(self, |c| list(c))
+    }
+
+    async fn insert_client(&self, client: &ClientRecord) -> Result<(), StoreError> {
+        writing!(self, "adding a client", [client], |c| insert(c, &client))
+    }
+
+    async fn update_client(&self, client: &ClientRecord) -> Result<(), StoreError> {
+        writing!(self, "changing a client", [client], |c| update(c, &client))
+    }
+
+    async fn disable_client(&self, client_id: &str, now: UnixTime) -> Result<(), StoreError> {
+        writing!(self, "disabling a client", [client_id], |c| disable(c, &client_id, now))
+    }
+
+    async fn delete_client(&self, client_id: &str) -> Result<(), StoreError> {
+        transaction!(self, "removing a client", [client_id], |c| delete(c, &client_id))
+    }
+
+    async fn block_key(&self, key: &BlockedKeyRecord) -> Result<(), StoreError> {
+        writing!(self, "blocking a key", [key], |c| blocked_keys::block(c, &key))
+    }
+
+    async fn unblock_key(&self, thumbprint: &str) -> Result<(), StoreError> {
+        writing!(self, "unblocking a key", [thumbprint], |c| blocked_keys::unblock(c, &thumbprint))
+    }
+
+    async fn find_blocked_key(&self, thumbprint: &str) -> Result<Option<BlockedKeyRecord>, StoreError> {
+        reading!(self, |c| blocked_keys::find(c, thumbprint))
+    }
+
+    async fn list_blocked_keys(&self) -> Result<Vec<BlockedKeyRecord>, StoreError> {
+        reading!(self, |c| blocked_keys::list(c))
+    }
+}
+
+async fn find(c: &mut Connection, client_id: &str) -> Result<Option<ClientRecord>, StoreError> {
+    let row = sqlx::query(concat!("SELECT ", columns!(), " FROM clients WHERE client_id = $1"))
+        .bind(client_id)
+        .fetch_optional(c)
+        .await;
+    row.map_err(unavailable("finding a client"))?.as_ref().map(read).transpose()
+}
+
+async fn list(c: &mut Connection) -> Result<Vec<ClientRecord>, StoreError> {
+    let rows =
+        sqlx::query(concat!("SELECT ", columns!(), " FROM clients ORDER BY client_id")).fetch_all(c).await;
+    rows.map_err(unavailable("listing clients"))?.iter().map(read).collect()
+}
+
+async fn insert(c: &mut Connection, client: &ClientRecord) -> Result<(), StoreError> {
+    let inserted =
+        sqlx::query(concat!("INSERT INTO clients (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7)"))
+            .bind(&client.client_id)
+            .bind(json_text(&client.metadata))
+            .bind(client.secret_sha256.as_ref().map(|digest| &digest[..]))
+            .bind(client.disabled)
+            .bind(client.created_at.as_seconds())
+            .bind(client.updated_at.as_seconds())
+            .bind(json_text(&client.registration))
+            .execute(c)
+            .await;
+    inserted.map_err(insert_failed("adding a client", ("client", &client.client_id), None))?;
+    Ok(())
+}
+
+async fn update(c: &mut Connection, client: &ClientRecord) -> Result<(), StoreError> {
+    let updated = sqlx::query(
+        "UPDATE clients SET metadata = $2, secret_sha256 = $3, disabled = $4, updated_at = $5,
+             registration = $6
+         WHERE client_id = $1",
+    )
+    .bind(&client.client_id)
+    .bind(json_text(&client.metadata))
+    .bind(client.secret_sha256.as_ref().map(|digest| &digest[..]))
+    .bind(client.disabled)
+    .bind(client.updated_at.as_seconds())
+    .bind(json_text(&client.registration))
+    .execute(c)
+    .await;
+    match updated.map_err(unavailable("changing a client"))?.rows_affected() {
+        0 => Err(StoreError::unknown("client", &client.client_id)),
+        _ => Ok(()),
+    }
+}
+
+async fn disable(c: &mut Connection, client_id: &str, now: UnixTime) -> Result<(), StoreError> {
+    let disabled = sqlx::query(
+        "UPDATE clients SET updated_at = CASE WHEN disabled THEN updated_at ELSE $2 END, disabled = TRUE
+         WHERE client_id = $1",
+    )
+    .bind(client_id)
+    .bind(now.as_seconds())
+    .execute(c)
+    .await;
+    match disabled.map_err(unavailable("disabling a client"))?.rows_affected() {
+        0 => Err(StoreError::unknown("client", client_id)),
+        _ => Ok(()),
+    }
+}
+
+/// Runs in one transaction, so that nothing is left behind that would come back to life without its client.
+async fn delete(c: &mut Connection, client_id: &str) -> Result<(), StoreError> {
+    const HELD: [&str; 5] = [
+        "DELETE FROM refresh_tokens WHERE client_id = $1",
+        "DELETE FROM access_tokens WHERE client_id = $1",
+        "DELETE FROM grants WHERE client_id = $1",
+        "DELETE FROM consents WHERE client_id = $1",
+        "DELETE FROM pending WHERE client_id = $1",
+    ];
+    let deleted =
+        sqlx::query("DELETE FROM clients WHERE client_id = $1").bind(client_id).execute(&mut *c).await;
+    if deleted.map_err(unavailable("removing a client"))?.rows_affected() == 0 {
+        return Err(StoreError::unknown("client", client_id));
+    }
+    for statement in HELD {
+        let deleted = sqlx::query(statement).bind(client_id).execute(&mut *c).await;
+        deleted.map_err(unavailable("removing what a client holds"))?;
+    }
+    Ok(())
+}
+
+fn read(row: &Row) -> Result<ClientRecord, StoreError> {
+    let row = Reading::named(row, "client", "client_id");
+    Ok(ClientRecord {
+        client_id: row.get("client_id")?,
+        metadata: row.json("metadata")?,
+        secret_sha256: row.digest_if_any("secret_sha256")?,
+        disabled: row.get("disabled")?,
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
+        registration: row.json("registration")?,
+    })
+}
