@@ -120,6 +120,49 @@ definition::events! {
         rejection: Shown<'a> = "what is wrong",
     }
 
+    // People.
+    PersonSignedIn = "person_signed_in", Security, INFO, "A person signed in." {
+        subject: &'a str = "the person",
+        session_id: &'a str = "the session (`sid`)",
+        client_id: Option<&'a str> = "the client for which they signed in",
+        amr: Shown<'a> = "by what means (RFC 8176)",
+        acr: Option<&'a str> = "how strongly",
+    }
+    SignInFailed = "sign_in_failed", Security, WARN,
+        "Somebody failed to sign in. What was typed is not told: passwords are typed into the wrong field." {
+        subject: Option<&'a str> = "the account, where there is one",
+        reason: &'a str = "`unknown`, `disabled`, `locked`, `no_password`, `wrong_password` or `passkey`",
+    }
+    AccountLocked = "account_locked", Security, WARN,
+        "Too many wrong passwords in a row locked an account for a while." {
+        subject: &'a str = "the account",
+        failures: u64 = "how many failures in a row there were",
+    }
+    FormForged = "form_forged", Security, WARN,
+        "A form came from another site, or without the token that our page gave it; nothing was changed." {
+        page: &'a str = "the page",
+        reason: &'a str = "`origin` or `token`",
+    }
+    SessionEnded = "session_ended", Security, INFO, "A person's session was ended." {
+        subject: &'a str = "the person",
+        session_id: &'a str = "the session (`sid`)",
+        reason: &'a str = "`logout`, `account_page`, `password_changed` or `another_person`",
+    }
+    AccountChanged = "account_changed", Security, INFO, "A person or an administrator changed an account." {
+        subject: &'a str = "the account",
+        change: &'a str = "what was changed, such as `password` or `passkey_added`",
+    }
+    ConsentWithdrawn = "consent_withdrawn", Security, INFO,
+        "A person disconnected a client: its consent is forgotten and its grants are revoked." {
+        subject: &'a str = "the person",
+        client_id: &'a str = "the client",
+        grants: u64 = "how many grants ended",
+    }
+    PageBroken = "page_broken", Operation, ERROR, "A page's template failed, although it passed at start." {
+        template: &'a str = "the template",
+        reason: &'a str = "what is wrong with it",
+    }
+
     // Clients and keys.
     BearerException = "bearer_exception", Security, WARN,
         "A configured client may hold bearer tokens; told at every start." {

@@ -104,9 +104,25 @@ pub(crate) fn claims(ask: &Ask, locale: &Texts) -> Vec<String> {
 }
 
 /// A client as its pages show it.
-pub(crate) fn card(client: &ClientMetadata, _locale: &Texts) -> ClientCard {
-    let name = client.client_name.as_deref().filter(|name| !name.trim().is_empty());
-    ClientCard { name: shown(name.unwrap_or(&client.client_id), NAME), ..ClientCard::default() }
+pub(crate) fn card(client: &ClientMetadata, locale: &Texts) -> ClientCard {
+    let languages = [locale.language.clone()];
+    let display = &client.display;
+    let name = display
+        .in_language("client_name", &languages)
+        .or(client.client_name.as_deref())
+        .filter(|name| !name.trim().is_empty());
+    let link = |member: &str, plain: &Option<String>| {
+        let link = display.in_language(member, &languages).or(plain.as_deref())?;
+        let https = url::Url::parse(link).is_ok_and(|url| url.scheme() == "https");
+        https.then(|| link.to_owned())
+    };
+    ClientCard {
+        name: shown(name.unwrap_or(&client.client_id), NAME),
+        logo: link("logo_uri", &display.logo_uri),
+        home: link("client_uri", &display.client_uri),
+        policy: link("policy_uri", &display.policy_uri),
+        terms: link("tos_uri", &display.tos_uri),
+    }
 }
 
 /// The host to which the answer goes, when it is a web address.

@@ -5,6 +5,7 @@
 
 #![expect(dead_code, reason = "the pages' endpoints come next")]
 
+pub mod accounts;
 pub(crate) mod authentication_context;
 pub(crate) mod browser;
 pub(crate) mod client_card;
@@ -14,9 +15,13 @@ pub(crate) mod form;
 pub(crate) mod locale;
 pub(crate) mod model;
 pub(crate) mod pages;
+pub(crate) mod passkeys;
+pub(crate) mod password;
 pub(crate) mod routes;
 mod samples;
+pub(crate) mod session;
 mod templates;
+pub mod username;
 
 use bindery_core::crypto::Cryptography as _;
 use bindery_crypto::AwsLc;
@@ -26,9 +31,12 @@ pub use configuration::{ApplicationLogin, LoginPlace, PeopleConfiguration};
 
 use crate::configuration::ConfigurationInvalid;
 use crate::settings::Settings;
+use authentication_context::AuthenticationContexts;
 use configuration::PeopleSettings;
 use cookies::CookieNames;
 use locale::Languages;
+use passkeys::Passkeys;
+use password::PasswordHashing;
 use templates::Templates;
 
 /// What all pages of one issuer share.
@@ -43,6 +51,9 @@ pub(crate) struct People {
     pub(crate) path: String,
     /// What scope values and types of authorization details mean, by language.
     pub(crate) meanings: client_card::Meanings,
+    pub(crate) passwords: PasswordHashing,
+    /// None where the issuer's host is an address: WebAuthn wants a domain name.
+    pub(crate) passkeys: Option<Passkeys>,
 }
 
 impl People {
@@ -65,7 +76,17 @@ impl People {
             origin,
             path,
             meanings: client_card::Meanings::new(configuration),
+            passwords: PasswordHashing::new(
+                configuration.password_hashes_at_once,
+                configuration.password_hashes_waiting,
+            ),
+            passkeys: issuer.as_ref().and_then(Passkeys::new),
         })
+    }
+
+    /// Which ways of signing in reach which `acr`.
+    pub(crate) const fn contexts(&self) -> &AuthenticationContexts {
+        &self.settings.contexts
     }
 
     /// The address of one of our pages, as browsers write it: relative to the host.

@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::locale::Locale;
 use super::model::{Allowed, ErrorPage, Field, FormPostPage, Page};
+use crate::event::AuditEvent;
 use crate::server::Server;
 
 /// The language for an answer: `ui_locales` of the request, else what the browser accepts.
@@ -29,7 +30,7 @@ pub(crate) fn show_as<P: Page>(server: &Server, status: StatusCode, page: &P, lo
     let (status, body) = match server.people.templates.render(page, locale) {
         Ok(html) => (status, html),
         Err(broken) => {
-            tracing::error!(event = "page_broken", template = P::TEMPLATE, reason = broken.0);
+            server.audit.record(AuditEvent::PageBroken { template: P::TEMPLATE, reason: &broken.0 });
             (StatusCode::INTERNAL_SERVER_ERROR, "<!doctype html><title>Error</title>".to_owned())
         }
     };

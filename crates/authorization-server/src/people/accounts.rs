@@ -1,0 +1,327 @@
+//! Built-in accounts: who may sign in with which name and password, and what happens after too many wrong
+//! ones. A caller learns that it worked or that it did not, and never why: unknown, locked and disabled
+//! accounts answer with the same words after the same work as a wrong password (OWASP authentication).
+
+use std::fmt;
+
+use bindery_core::time::UnixTime;
+use bindery_crypto::{random_bytes, random_identifier};
+use bindery_store::authorization::{AccountUpdate, LoginAttempt};
+use bindery_store::record::{AccountRecord, PendingKind, PendingRecord};
+use bindery_store::{AuthorizationStore, StoreError};
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use super::password::{HashingFailed, PasswordVerdict, hash_password};
+use super::username::{
+    PasswordRefused, UsernameInvalid, new_password, normalise_password, normalise_username,
+};
+use crate::event::AuditEvent;
+use crate::server::Server;
+
+/// How often a change is tried when others change the account at the same time.
+const ATTEMPTS: usize = 5;
+
+/// Why nobody is signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignInRefused {
+    /// The name, the password, the account or its lock; which of them is nobody's business.
+    Wrong,
+    /// Too many sign in at once.
+    Busy,
+    /// The store or the machine fails.
+    Unavailable,
+}
+
+impl SignInRefused {
+    pub(crate) fn store(operation: &'static str, error: &StoreError) -> Self {
+        AuditEvent::StoreFailed { operation, error }.trace();
+        Self::Unavailable
+    }
+}
+
+impl From<HashingFailed> for SignInRefused {
+    fn from(failed: HashingFailed) -> Self {
+        match failed {
+            HashingFailed::Busy => Self::Busy,
+            HashingFailed::Failed => Self::Unavailable,
+        }
+    }
+}
+
+/// The account of that name, if the password is its own and it may sign in.
+///
+/// # Errors
+/// [`SignInRefused`], the same for every cause that lies with the caller.
+pub(crate) async fn sign_in(
+    server: &Server,
+    username: &str,
+    password: &str,
+    now: UnixTime,
+) -> Result<AccountRecord, SignInRefused> {
+    let store = &server.store;
+    let account = match normalise_username(username) {
+        Ok(username) => {
+            let found = store.find_account_by_username(&username).await;
+            found.map_err(|error| SignInRefused::store("find_account_by_username", &error))?
+        }
+        Err(UsernameInvalid) => None,
+    };
+    // A text that can't be a password is compared too: it must take as long as one that can.
+    let password =
+        normalise_password(password).unwrap_or_else(|_| Zeroizing::new("\u{fffd} no password".into()));
+    let subject = account.as_ref().map(|account| account.subject.clone());
+    match judge(server, account, password, now).await? {
+        Ok(account) => Ok(account),
+        Err(reason) => {
+            server.audit.record(AuditEvent::SignInFailed { subject: subject.as_deref(), reason });
+            Err(SignInRefused::Wrong)
+        }
+    }
+}
+
+async fn judge(
+    server: &Server,
+    account: Option<AccountRecord>,
+    password: Zeroizing<String>,
+    now: UnixTime,
+) -> Result<Result<AccountRecord, &'static str>, SignInRefused> {
+    let barred = match &account {
+        None => Some("unknown"),
+        Some(account) if account.disabled => Some("disabled"),
+        Some(account) if is_locked(account, now) => Some("locked"),
+        Some(account) if account.password_hash.is_none() => Some("no_password"),
+        Some(_) => None,
+    };
+    let (Some(account), None) = (account, barred) else {
+        let verdict = server.people.passwords.verify(password, None).await?;
+        debug_assert_eq!(verdict, PasswordVerdict::Wrong);
+        write_decoy(server, now).await?;
+        return Ok(Err(barred.unwrap_or("unknown")));
+    };
+    let verdict = server.people.passwords.verify(password.clone(), account.password_hash.as_deref()).await?;
+    let attempt = match verdict {
+        PasswordVerdict::Right { .. } => LoginAttempt::Succeeded,
+        PasswordVerdict::Wrong => LoginAttempt::Failed {
+            lock_after: server.people.settings.lock_after,
+            lock_seconds: lock_seconds(server, &account),
+        },
+    };
+    let counted = server.store.record_login(&account.subject, attempt, now).await;
+    let counted = counted.map_err(|error| SignInRefused::store("record_login", &error))?;
+    let locked = is_locked(&counted, now);
+    match verdict {
+        // Of many guesses at once, those behind the lock don't count, right or wrong.
+        PasswordVerdict::Right { .. } if locked => Ok(Err("locked")),
+        PasswordVerdict::Right { outdated } => {
+            if outdated {
+                renew_hash(server, &counted, password, now).await;
+            }
+            Ok(Ok(counted))
+        }
+        PasswordVerdict::Wrong => {
+            if locked {
+                server.audit.record(AuditEvent::AccountLocked {
+                    subject: &counted.subject,
+                    failures: u64::from(counted.failed_logins),
+                });
+            }
+            Ok(Err("wrong_password"))
+        }
+    }
+}
+
+fn is_locked(account: &AccountRecord, now: UnixTime) -> bool {
+    account.locked_until.is_some_and(|until| now < until)
+}
+
+/// How long the next failure locks the account: doubled with each failure after the first lock.
+fn lock_seconds(server: &Server, account: &AccountRecord) -> u64 {
+    let settings = &server.people.settings;
+    let beyond = account.failed_logins.saturating_add(1).saturating_sub(settings.lock_after);
+    let seconds = u64::from(settings.lock_seconds).checked_shl(beyond.min(32)).unwrap_or(u64::MAX);
+    seconds.min(u64::from(settings.lock_at_most))
+}
+
+/// A failure of a known account is written down; so that an answer about an unknown one takes as long, this
+/// writes as much and forgets it at once.
+async fn write_decoy(server: &Server, now: UnixTime) -> Result<(), SignInRefused> {
+    let record = PendingRecord {
+        kind: PendingKind::PasskeyCeremony,
+        key_sha256: random_bytes::<32>().map_err(|_| SignInRefused::Unavailable)?,
+        alias_sha256: None,
+        client_id: None,
+        payload: Value::Null,
+        revision: 0,
+        created_at: now,
+        expires_at: now,
+        forget_at: now,
+        spent_at: None,
+    };
+    let written = server.store.insert_pending(&record).await;
+    written.map_err(|error| SignInRefused::store("insert_pending", &error))
+}
+
+/// Hashes the password anew with today's parameters. When somebody else changes the account meanwhile, the
+/// next sign-in does it.
+async fn renew_hash(server: &Server, account: &AccountRecord, password: Zeroizing<String>, now: UnixTime) {
+    let Ok(hash) = server.people.passwords.hash(password).await else { return };
+    let mut account = account.clone();
+    account.password_hash = Some(hash);
+    account.updated_at = now;
+    if let Err(error) = server.store.update_account(&account).await {
+        AuditEvent::StoreFailed { operation: "update_account", error: &error }.trace();
+    }
+}
+
+/// Why an account was not made or changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AccountRefused {
+    /// The name.
+    #[error(transparent)]
+    Username(#[from] UsernameInvalid),
+    /// The password.
+    #[error(transparent)]
+    Password(#[from] PasswordRefused),
+    /// There is no such account.
+    #[error("there is no account of that name")]
+    Unknown,
+    /// Others change the account all the time.
+    #[error("the account was changed by others meanwhile; try again")]
+    Contended,
+    /// The password can't be hashed, or no subject can be drawn.
+    #[error(transparent)]
+    Hashing(#[from] HashingFailed),
+    /// The store failed, or the name is taken.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A new account.
+#[derive(Clone)]
+pub struct NewAccount {
+    /// The name, in any spelling.
+    pub username: String,
+    /// The password; without it, nobody signs in by password.
+    pub password: Option<Zeroizing<String>>,
+    /// OpenID Connect standard claims (Core section 5.1).
+    pub claims: Map<String, Value>,
+    /// `sub`; drawn when it is not given. Passkeys need a drawn one.
+    pub subject: Option<String>,
+}
+
+impl fmt::Debug for NewAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewAccount").field("subject", &self.subject).finish_non_exhaustive()
+    }
+}
+
+/// Makes an account. Hashes the password here and now: call it from a command, not for each request.
+///
+/// # Errors
+/// [`AccountRefused`]; [`StoreError::Conflict`] when the name or the subject is taken.
+pub async fn add(
+    store: &dyn AuthorizationStore,
+    account: NewAccount,
+    password_minimum: u32,
+    now: UnixTime,
+) -> Result<AccountRecord, AccountRefused> {
+    let username = normalise_username(&account.username)?;
+    let password_hash = match &account.password {
+        Some(password) => Some(hash_new(password, &username, password_minimum)?),
+        None => None,
+    };
+    let subject = match account.subject {
+        Some(subject) => subject,
+        None => random_identifier().map_err(|_| HashingFailed::Failed)?,
+    };
+    let record = AccountRecord {
+        subject,
+        username,
+        password_hash,
+        claims: Value::Object(account.claims),
+        passkeys: Value::Array(Vec::new()),
+        disabled: false,
+        failed_logins: 0,
+        locked_until: None,
+        revision: 0,
+        created_at: now,
+        updated_at: now,
+    };
+    store.insert_account(&record).await?;
+    Ok(record)
+}
+
+/// A hash for a new password of that account, after its rules were checked.
+///
+/// # Errors
+/// [`AccountRefused`] says what is wrong with it.
+pub fn hash_new(password: &str, username: &str, minimum: u32) -> Result<String, AccountRefused> {
+    let password = new_password(password, username, usize::try_from(minimum).unwrap_or(64))?;
+    Ok(hash_password(&password)?)
+}
+
+/// Changes the account of that name, reading it anew when others change it at the same time.
+///
+/// # Errors
+/// [`AccountRefused`].
+pub async fn change(
+    store: &dyn AuthorizationStore,
+    username: &str,
+    now: UnixTime,
+    mut edit: impl FnMut(&mut AccountRecord),
+) -> Result<AccountRecord, AccountRefused> {
+    let username = normalise_username(username)?;
+    for _ in 0..ATTEMPTS {
+        let found = store.find_account_by_username(&username).await?;
+        let mut account = found.ok_or(AccountRefused::Unknown)?;
+        edit(&mut account);
+        account.updated_at = now;
+        match store.update_account(&account).await? {
+            AccountUpdate::Updated => return Ok(account),
+            AccountUpdate::Stale => {}
+        }
+    }
+    Err(AccountRefused::Contended)
+}
+
+/// The account of that name in any spelling.
+///
+/// # Errors
+/// [`AccountRefused::Unknown`] when there is none.
+pub async fn find(store: &dyn AuthorizationStore, username: &str) -> Result<AccountRecord, AccountRefused> {
+    let username = normalise_username(username)?;
+    store.find_account_by_username(&username).await?.ok_or(AccountRefused::Unknown)
+}
+
+/// Ends whatever a person holds: sessions, and with `grants` everything that clients were given. For an
+/// account that is disabled, deleted, or has a new password.
+///
+/// # Errors
+/// [`StoreError`] when the store can't be asked; call it again then.
+pub async fn end_everything(
+    store: &dyn AuthorizationStore,
+    subject: &str,
+    grants: bool,
+    now: UnixTime,
+) -> Result<(), StoreError> {
+    const PAGE: u32 = 100;
+    let mut after: Option<String> = None;
+    loop {
+        let page = store.list_sessions(Some(subject), after.as_deref(), PAGE).await?;
+        for session in page.iter().filter(|session| session.ended_at.is_none()) {
+            store.end_session(&session.session_id, now).await?;
+        }
+        match page.last() {
+            Some(last) if page.len() >= PAGE as usize => after = Some(last.session_id.clone()),
+            _ => break,
+        }
+    }
+    if grants {
+        let filter =
+            bindery_store::record::GrantFilter { subject: Some(subject.into()), ..Default::default() };
+        store.revoke_grants(&filter, now).await?;
+    }
+    Ok(())
+}
