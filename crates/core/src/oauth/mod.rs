@@ -17,6 +17,7 @@ pub mod introspection;
 pub mod metadata;
 pub mod pkce;
 pub mod redirect_uri;
+pub mod request_object;
 pub mod scope;
 pub mod sender_constraint;
 pub mod token_error;
