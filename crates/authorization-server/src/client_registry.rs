@@ -88,7 +88,8 @@ impl ClientRegistry {
         Ok(self.read(&record).map(Arc::new))
     }
 
-    fn read(&self, record: &ClientRecord) -> Option<Client> {
+    /// What a record of the store means here; nothing when the rules have no room for it.
+    pub(crate) fn read(&self, record: &ClientRecord) -> Option<Client> {
         let mut members = record.metadata.as_object()?.clone();
         members.insert("client_id".into(), record.client_id.clone().into());
         if let Some(digest) = &record.secret_sha256 {

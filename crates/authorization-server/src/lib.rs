@@ -29,6 +29,7 @@ mod nonce_keys;
 mod outbound;
 mod own_resource;
 pub mod people;
+pub mod posture;
 mod profile;
 mod proof_memory;
 pub mod provision;

@@ -77,9 +77,27 @@ pub(crate) struct Settings {
     pub(crate) dpop: DpopConfiguration,
     pub(crate) cors: Option<AllowedOrigins>,
     pub(crate) fetch_times: FetchTimes,
+    /// Private hosts and networks that clients can make the server call, as configured.
+    pub(crate) client_keys_reach: Vec<String>,
 }
 
 impl Settings {
+    /// Every lifetime in seconds, by the name of its option.
+    pub(crate) fn lifetimes(&self) -> BTreeMap<String, u64> {
+        [
+            ("access_token_lifetime", self.access_token_lifetime),
+            ("refresh_token_lifetime", self.refresh_token_lifetime),
+            ("refresh_grace", self.refresh_grace),
+            ("code_lifetime", self.code_lifetime),
+            ("request_uri_lifetime", self.request_uri_lifetime),
+            ("id_token_lifetime", self.id_token_lifetime),
+            ("signed_response_lifetime", self.signed_response_lifetime),
+        ]
+        .into_iter()
+        .map(|(name, span)| (name.to_owned(), span.as_secs()))
+        .collect()
+    }
+
     /// Refuses what the rest of the deployment contradicts: certificates that nobody asks for, processes that
     /// share nothing.
     pub(crate) fn require_parts(&self, parts: &ServerParts) -> Result<(), ConfigurationInvalid> {
@@ -187,6 +205,13 @@ impl ServerConfiguration {
             dpop: self.dpop.clone(),
             cors: self.allowed_origins()?,
             fetch_times: self.client_keys.times()?,
+            client_keys_reach: self
+                .client_keys
+                .dangerous_private_hosts
+                .iter()
+                .chain(&self.client_keys.dangerous_private_networks)
+                .cloned()
+                .collect(),
             rules,
         })
     }

@@ -21,7 +21,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::Status;
-use super::server::ServerFile;
+use super::server::{IssuerFile, ServerFile};
 use crate::settings::read_file;
 
 /// Changes the clients in the store of a server's configuration. The server may be running.
@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// The server's configuration file
     #[arg(long, value_name = "TOML", env = "BINDERY_SERVER_CONFIG", global = true)]
     config: Option<PathBuf>,
+    /// Whose clients, when several issuers are configured
+    #[arg(long, value_name = "URL", global = true)]
+    issuer: Option<String>,
     #[command(subcommand)]
     action: Action,
 }
@@ -120,24 +123,25 @@ pub(crate) async fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Re
         .config
         .context("--config is missing: name the server's configuration file, or set BINDERY_SERVER_CONFIG")?;
     let file = ServerFile::read(&config)?;
-    if !file.store().is_durable() {
+    let file = file.issuer(arguments.issuer.as_deref())?;
+    if !file.store.is_durable() {
         bail!(
             "{} keeps its store in memory, so there is nothing to change; set [store] path",
             config.display()
         );
     }
-    let store = file.store().open().await?;
+    let store = file.store.open().await?;
     match arguments.action {
-        Action::Add(add) => register(&file, &*store, &add, out).await,
+        Action::Add(add) => register(file, &*store, &add, out).await,
         Action::List => list(&*store, out).await,
         Action::Show { client_id } => show(&*store, &client_id, out).await,
         Action::Disable { client_id } => disable(&*store, &client_id, out).await,
-        Action::Grant(grant) => give(&file, store, &grant, out).await,
+        Action::Grant(grant) => give(file, store, &grant, out).await,
     }
 }
 
 async fn register(
-    file: &ServerFile,
+    file: &IssuerFile,
     store: &dyn AuthorizationStore,
     add: &Add,
     out: &mut dyn Write,
@@ -226,7 +230,7 @@ async fn disable(
 }
 
 async fn give(
-    file: &ServerFile,
+    file: &IssuerFile,
     store: Arc<dyn AuthorizationStore>,
     grant: &Grant,
     out: &mut dyn Write,

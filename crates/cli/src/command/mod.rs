@@ -56,7 +56,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Status> {
     let mut out = std::io::stdout().lock();
     match command {
         Command::Demo(arguments) => asynchronous(demo::run(arguments, &mut out)),
-        Command::Server(arguments) => asynchronous(server::run(arguments)),
+        Command::Server(arguments) => asynchronous(server::run(arguments, &mut out)),
         Command::Gateway(arguments) => asynchronous(gateway::run(arguments)),
         Command::Request(arguments) => asynchronous(request::run(arguments, &mut out)),
         Command::Explain(arguments) => explain::run(arguments, &mut out),

@@ -15,10 +15,11 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn help_says_what_it_said() {
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 13] = [
         &[],
         &["demo"],
         &["server"],
+        &["server", "posture"],
         &["gateway"],
         &["request"],
         &["explain"],

@@ -17,6 +17,7 @@ mod full_path;
 mod help;
 mod live_changes;
 mod logs;
+mod posture;
 mod races;
 mod real_proxy;
 mod two_gateways;

@@ -101,14 +101,57 @@ fn a_server_refuses_a_spoilt_configuration() {
             (issuer, "issuer = \"https://id.shop.example\"\nsigning_algorithms = [\"HS256\"]"),
             &["`signing_algorithms` = HS256", "ES256"],
         ),
-        (("\"none\"", "\"psk\""), &["client[0].token_endpoint_auth_method", "billing", "private_key_jwt"]),
+        (("\"none\"", "\"psk\""), &["client billing: token_endpoint_auth_method", "private_key_jwt"]),
         (("grant_types = [\"refresh_token\"]", "grant_types = [\"password\"]"), &["grant_types", "password"]),
-        (("grant_types = [\"refresh_token\"]", "grant_typs = []"), &["client[0].grant_t"]),
+        (("grant_types = [\"refresh_token\"]", "grant_typs = []"), &["client billing: grant_t"]),
     ] {
         refuse_spoilt(&stage, "server", &good, spoil, parts);
     }
     let address = stage.write("address.toml", &good.replace("127.0.0.1:0", "localhost"));
     require_message("address", stage.run(&["server", "--config", &address]), &["address", "line 2"]);
+}
+
+#[test]
+fn a_server_refuses_a_file_that_leaves_open_which_issuer_or_where() {
+    let stage = Stage::new();
+    let listener = &server_toml(&stage)[..server_toml(&stage).find("[store]").unwrap()];
+    let [one, two] = ["one.db", "two.db"].map(|name| stage.path(name));
+    let issuer = |url: &str, store: &str| {
+        format!("[[issuer]]\n[issuer.store]\npath = \"{store}\"\n[issuer.server]\nissuer = \"{url}\"\n")
+    };
+    let (first, second) = (issuer("https://a.example", &one), issuer("https://b.example", &two));
+    let single = "[server]\nissuer = \"https://c.example\"\n";
+    for (text, parts) in [
+        (listener.to_owned(), ["no issuer", "`[server]`", "`[[issuer]]`"]),
+        (format!("{listener}{first}{single}"), ["`[server]`", "`[[issuer]]`", "move"]),
+        (format!("{first}{second}"), ["https://a.example", "served nowhere", "`[listener]`"]),
+        (format!("{listener}[store]\n{first}"), ["`[store]`", "`[[issuer]]`", "`[issuer.store]`"]),
+        (
+            format!("{listener}{first}{}", issuer("https://b.example", &one)),
+            ["https://a.example", "https://b.example", "a place of its own"],
+        ),
+        (
+            format!("{listener}{first}{}", issuer("https://b.example", &stage.path("./one.db"))),
+            ["https://a.example", "https://b.example", "a place of its own"],
+        ),
+        (
+            format!("{listener}{first}{}", issuer("https://a.example", &two)),
+            ["`issuer`", "can't be told", "another path"],
+        ),
+        (
+            format!("{}{first}", listener.replace("[listener]", "[mtls_listener]")),
+            ["mtls_listener", "alone", "[listener]"],
+        ),
+    ] {
+        let path = stage.write("spoilt.toml", &text);
+        let finished = stage.run(&["server", "--config", &path, "--check"]);
+        require_message(&text, finished, &[&["spoilt.toml"][..], &parts].concat());
+    }
+    let path = stage.write("good.toml", &format!("{listener}{first}{second}"));
+    stage.run(&["server", "--config", &path, "--check"]).require(0);
+    let unnamed = stage.run(&["client", "list", "--config", &path]);
+    require_message("issuer", unnamed, &["--issuer", "https://a.example", "https://b.example"]);
+    stage.run(&["client", "list", "--config", &path, "--issuer", "https://b.example"]).require(0);
 }
 
 #[test]
