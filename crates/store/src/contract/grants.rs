@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::Backend;
 use super::samples::{access_token, at, digest, fill, grant, refresh_token};
-use crate::authorization::{GrantBinding, RefreshTokenState, Revocation, Rotation};
+use crate::authorization::{AuthorizationStore, GrantBinding, RefreshTokenState, Revocation, Rotation};
 use crate::error::StoreError;
-use crate::record::GrantRecord;
+use crate::record::{GrantFilter, GrantRecord, RefreshTokenRecord};
 
 /// What goes in comes out; the identifier is given once.
 pub async fn a_grant_is_found_as_it_was_stored<B: Backend>(backend: &B) {
@@ -94,4 +94,120 @@ pub async fn a_revoked_token_identifier_is_known_until_its_expiry<B: Backend>(ba
 pub async fn a_token_whose_grant_is_unknown_counts_as_revoked<B: Backend>(backend: &B) {
     let store = backend.open().await;
     assert_eq!(store.find_revocation("jti", Some("nowhere")).await.unwrap(), Revocation::Grant);
+}
+
+/// Half a provision would be a grant that nobody can use, or a token without one.
+pub async fn a_grant_and_its_first_token_are_stored_both_or_not_at_all<B: Backend>(backend: &B) {
+    let store = backend.open().await;
+    store.provision_grant(&grant("g"), Some(&refresh_token("r", "g"))).await.unwrap();
+    store.provision_grant(&grant("alone"), None).await.unwrap();
+    let state = store.find_refresh_token(&digest("r"), at(1), Duration::ZERO).await.unwrap();
+    assert!(matches!(state, RefreshTokenState::Live { .. }), "{state:?}");
+    let refused = [
+        (grant("g"), refresh_token("r2", "g")),
+        (grant("h"), refresh_token("r", "h")),
+        (grant("h"), refresh_token("r2", "g")),
+        (grant("h"), RefreshTokenRecord { client_id: "mallory".to_owned(), ..refresh_token("r2", "h") }),
+    ];
+    for (grant, token) in refused {
+        let refused = store.provision_grant(&grant, Some(&token)).await;
+        assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+    }
+    assert_eq!(store.find_grant("h").await.unwrap(), None);
+    let state = store.find_refresh_token(&digest("r2"), at(1), Duration::ZERO).await.unwrap();
+    assert_eq!(state, RefreshTokenState::Unknown);
+}
+
+/// A consent that was widened or narrowed moves nothing else.
+pub async fn a_changed_grant_keeps_who_it_is<B: Backend>(backend: &B) {
+    let store = backend.open().await;
+    let before = grant("g");
+    store.insert_grant(&before).await.unwrap();
+    store.revoke_grant("g", at(7)).await.unwrap();
+    let details = json!({"authorization_details": []});
+    store.update_grant("g", &["openid".to_owned()], &[], &details).await.unwrap();
+    let expected = GrantRecord {
+        scope: vec!["openid".to_owned()],
+        audience: vec![],
+        details: details.clone(),
+        revoked_at: Some(at(7)),
+        ..before
+    };
+    assert_eq!(store.find_grant("g").await.unwrap(), Some(expected));
+    let unknown = store.update_grant("h", &[], &[], &details).await;
+    assert!(matches!(unknown, Err(StoreError::Unknown { record: "grant", .. })), "{unknown:?}");
+}
+
+/// Grants of two clients, two subjects and two sessions, and one that is over.
+async fn fill_with_grants(store: &dyn AuthorizationStore) {
+    let of = |grant_id: &str, client_id: &str, subject: &str, session_id: Option<&str>| GrantRecord {
+        client_id: client_id.to_owned(),
+        subject: subject.to_owned(),
+        session_id: session_id.map(str::to_owned),
+        ..grant(grant_id)
+    };
+    store.insert_grant(&of("a", "one", "alice", Some("s1"))).await.unwrap();
+    store.insert_grant(&of("B", "one", "bob", Some("s2"))).await.unwrap();
+    store.insert_grant(&of("c", "two", "alice", Some("s1"))).await.unwrap();
+    store.insert_grant(&of("d", "two", "alice", None)).await.unwrap();
+    let over = GrantRecord { expires_at: at(10), ..of("e", "two", "alice", Some("s1")) };
+    store.insert_grant(&over).await.unwrap();
+}
+
+fn only(name: &str, value: &str) -> GrantFilter {
+    let value = Some(value.to_owned());
+    match name {
+        "client" => GrantFilter { client_id: value, ..GrantFilter::default() },
+        "subject" => GrantFilter { subject: value, ..GrantFilter::default() },
+        _ => GrantFilter { session_id: value, ..GrantFilter::default() },
+    }
+}
+
+async fn named(store: &dyn AuthorizationStore, filter: &GrantFilter) -> String {
+    let grants = store.list_grants(filter, None, 100).await.unwrap();
+    grants.into_iter().map(|grant| grant.grant_id).collect()
+}
+
+/// In the order of bytes, whatever the database's language.
+pub async fn grants_are_listed_by_page_and_by_what_is_asked<B: Backend>(backend: &B) {
+    let store = backend.open().await;
+    fill_with_grants(&*store).await;
+    let live = GrantFilter { live_at: Some(at(10)), ..GrantFilter::default() };
+    let expected = [
+        (GrantFilter::default(), "Bacde"),
+        (live.clone(), "Bacd"),
+        (only("client", "one"), "Ba"),
+        (only("subject", "alice"), "acde"),
+        (only("session", "s1"), "ace"),
+        (GrantFilter { live_at: Some(at(10)), ..only("session", "s1") }, "ac"),
+        (GrantFilter { client_id: Some("two".to_owned()), ..only("session", "s1") }, "ce"),
+        (only("client", "ONE"), ""),
+    ];
+    for (filter, grants) in expected {
+        assert_eq!(named(&*store, &filter).await, grants, "{filter:?}");
+    }
+    let (mut after, mut pages) = (None, Vec::new());
+    loop {
+        let page = store.list_grants(&live, after.as_deref(), 3).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.grant_id.clone());
+        pages.push(page.into_iter().map(|grant| grant.grant_id).collect::<String>());
+    }
+    assert_eq!(pages, ["Bac", "d"]);
+}
+
+/// An offboarding ends one client's grants, a logout those of one session.
+pub async fn revoking_by_filter_reaches_those_and_no_others<B: Backend>(backend: &B) {
+    let store = backend.open().await;
+    fill_with_grants(&*store).await;
+    let live = GrantFilter { live_at: Some(at(1)), ..GrantFilter::default() };
+    assert_eq!(store.revoke_grants(&only("session", "s1"), at(1)).await.unwrap(), 3);
+    assert_eq!(named(&*store, &live).await, "Bd");
+    assert_eq!(store.revoke_grants(&only("client", "one"), at(2)).await.unwrap(), 1);
+    assert_eq!(named(&*store, &live).await, "d");
+    let first = store.find_grant("a").await.unwrap().unwrap();
+    assert_eq!(first.revoked_at, Some(at(1)), "the first time stays");
+    assert_eq!(store.revoke_grants(&only("subject", "nobody"), at(3)).await.unwrap(), 0);
+    assert_eq!(store.revoke_grants(&GrantFilter::default(), at(3)).await.unwrap(), 1);
+    assert_eq!(named(&*store, &live).await, "");
 }

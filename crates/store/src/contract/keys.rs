@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Backend;
 use super::samples::at;
 use crate::error::StoreError;
-use crate::record::{NonceKeyRecord, SigningKeyRecord, SigningKeyState};
+use crate::record::{NonceKeyRecord, SealedKeyRecord, SigningKeyRecord, SigningKeyState};
 
 /// Pending, active, retired, each with its moment; no way back.
 pub async fn a_signing_key_only_moves_forward<B: Backend>(backend: &B) {
@@ -56,4 +56,29 @@ pub async fn nonce_keys_are_kept_until_removed<B: Backend>(backend: &B) {
     store.remove_nonce_key(255).await.unwrap();
     store.insert_nonce_key(&key(255, 20)).await.unwrap();
     assert_eq!(store.list_nonce_keys().await.unwrap(), [key(0, 9), key(255, 20)]);
+}
+
+/// A cookie key never opens what another key sealed.
+pub async fn sealed_keys_of_different_purposes_never_meet<B: Backend>(backend: &B) {
+    let store = backend.open().await;
+    let key = |purpose: &str, key_id: &str, created| SealedKeyRecord {
+        purpose: purpose.to_owned(),
+        key_id: key_id.to_owned(),
+        sealed: vec![0, 255],
+        created_at: at(created),
+    };
+    store.insert_sealed_key(&key("cookie", "a", 9)).await.unwrap();
+    store.insert_sealed_key(&key("cookie", "b", 3)).await.unwrap();
+    store.insert_sealed_key(&key("page", "a", 1)).await.unwrap();
+    let taken = store.insert_sealed_key(&key("cookie", "a", 10)).await;
+    assert!(matches!(taken, Err(StoreError::Conflict { record: "sealed key", .. })), "{taken:?}");
+    assert_eq!(
+        store.list_sealed_keys("cookie").await.unwrap(),
+        [key("cookie", "b", 3), key("cookie", "a", 9)]
+    );
+    store.remove_sealed_key("cookie", "a").await.unwrap();
+    store.remove_sealed_key("cookie", "a").await.unwrap();
+    assert_eq!(store.list_sealed_keys("cookie").await.unwrap(), [key("cookie", "b", 3)]);
+    assert_eq!(store.list_sealed_keys("page").await.unwrap(), [key("page", "a", 1)]);
+    assert_eq!(store.list_sealed_keys("other").await.unwrap(), []);
 }

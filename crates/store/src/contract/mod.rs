@@ -2,22 +2,37 @@
 //! races, edges of time, conflicts, unknown records, cascades, restart. A backend registers with one line,
 //! `contract::suite!(name, Backend::new())`, in its own tests.
 
-#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "in a test suite a panic is the verdict")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "in a test suite a panic is the verdict"
+)]
 
+mod audit;
+mod blocked_keys;
 mod claims;
 mod grants;
 mod keys;
+mod pending;
+mod people;
 mod records;
 mod samples;
+mod sessions;
 mod tokens;
 
 use std::future::Future;
 use std::sync::Arc;
 
+pub use audit::*;
+pub use blocked_keys::*;
 pub use claims::*;
 pub use grants::*;
 pub use keys::*;
+pub use pending::*;
+pub use people::*;
 pub use records::*;
+pub use sessions::*;
 pub use tokens::*;
 
 use crate::authorization::AuthorizationStore;
@@ -65,6 +80,39 @@ macro_rules! __contract_suite {
             a_claim_that_has_expired_on_arrival_is_refused,
             a_signing_key_only_moves_forward,
             nonce_keys_are_kept_until_removed,
+            sealed_keys_of_different_purposes_never_meet,
+            a_removed_client_leaves_nothing_that_works,
+            a_name_with_a_null_byte_is_nobodys,
+            a_blocked_key_is_found_until_it_is_unblocked,
+            a_grant_and_its_first_token_are_stored_both_or_not_at_all,
+            a_changed_grant_keeps_who_it_is,
+            grants_are_listed_by_page_and_by_what_is_asked,
+            revoking_by_filter_reaches_those_and_no_others,
+            a_pending_thing_is_found_as_it_was_stored_and_only_in_its_kind,
+            of_many_spendings_of_one_thing_one_wins,
+            of_many_redemptions_of_one_code_one_gives_a_grant,
+            a_redemption_that_fails_spends_nothing,
+            a_pending_thing_dies_with_the_second_of_its_expiry,
+            a_spent_thing_is_recognised_until_it_is_forgotten,
+            an_alias_leads_to_its_thing_and_is_given_once,
+            of_many_changes_of_one_revision_one_wins,
+            what_is_over_can_not_be_changed,
+            pending_things_are_listed_by_page,
+            a_session_is_found_by_its_cookie_and_by_its_name,
+            an_old_cookie_opens_nothing_once_it_was_changed,
+            of_many_ends_of_one_session_one_is_told,
+            sessions_are_listed_by_page_and_by_subject,
+            an_account_is_found_as_it_was_stored,
+            a_username_is_given_once,
+            of_many_changes_of_one_account_one_wins,
+            every_failed_login_counts_and_the_last_one_locks,
+            a_lock_is_neither_prolonged_nor_lifted_by_a_login,
+            accounts_are_listed_by_page,
+            a_consent_is_replaced_by_a_later_one_and_removed_with_its_account,
+            audit_records_keep_their_order_under_concurrent_writers,
+            audit_records_are_listed_by_page_and_by_what_is_asked,
+            a_purge_forgets_what_waits_and_who_was_signed_in,
+            a_store_that_answers_says_so,
             a_purge_takes_what_has_expired_and_nothing_else,
             a_restart_forgets_nothing_that_was_answered,
         ]);

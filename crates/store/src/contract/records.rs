@@ -6,10 +6,16 @@ use bindery_core::replay::ReplayOutcome;
 use serde_json::json;
 
 use super::Backend;
-use super::samples::{access_token, at, claim, client, digest, fill, grant, refresh_token};
-use crate::authorization::{Purged, RefreshTokenState, Revocation, Rotation};
+use super::samples::{
+    access_token, account, at, audit, claim, client, consent, digest, fill, grant, pending, refresh_token,
+    session,
+};
+use crate::authorization::{Purged, RefreshTokenState, Revocation, Rotation, Spending};
 use crate::error::StoreError;
-use crate::record::{ClientRecord, NonceKeyRecord, SigningKeyRecord, SigningKeyState};
+use crate::record::{
+    AuditFilter, BlockedKeyRecord, BlockedKind, ClientRecord, ConsentRecord, NonceKeyRecord, PendingKind,
+    SealedKeyRecord, SessionRecord, SigningKeyRecord, SigningKeyState,
+};
 
 /// What goes in comes out, null bytes and all; lists are ordered.
 pub async fn a_client_is_found_as_it_was_stored<B: Backend>(backend: &B) {
@@ -124,6 +130,20 @@ pub async fn a_restart_forgets_nothing_that_was_answered<B: Backend>(backend: &B
         retired_at: None,
     };
     let nonce_key = NonceKeyRecord { id: 255, sealed: vec![9; 60], created_at: at(0) };
+    let sealed_key = SealedKeyRecord {
+        purpose: "cookie".to_owned(),
+        key_id: "k".to_owned(),
+        sealed: vec![7; 60],
+        created_at: at(0),
+    };
+    let blocked = BlockedKeyRecord {
+        thumbprint: "x".repeat(43),
+        kind: BlockedKind::Dpop,
+        client_id: None,
+        reason: "stolen".to_owned(),
+        blocked_at: at(1),
+    };
+    let code = pending(PendingKind::AuthorizationCode, "code");
     let store = backend.open().await;
     store.insert_client(&client("c")).await.unwrap();
     fill(&*store).await;
@@ -134,6 +154,17 @@ pub async fn a_restart_forgets_nothing_that_was_answered<B: Backend>(backend: &B
     store.revoke_token_id("jti", at(50)).await.unwrap();
     store.insert_signing_key(&signing_key).await.unwrap();
     store.insert_nonce_key(&nonce_key).await.unwrap();
+    store.insert_sealed_key(&sealed_key).await.unwrap();
+    store.insert_pending(&code).await.unwrap();
+    let Spending::Spent(redeemed) = store.spend_pending(code.kind, &code.key_sha256, at(1)).await.unwrap()
+    else {
+        panic!("the code was not spent");
+    };
+    store.insert_session(&session("s")).await.unwrap();
+    store.insert_account(&account("alice")).await.unwrap();
+    store.put_consent(&consent("alice", "c")).await.unwrap();
+    store.block_key(&blocked).await.unwrap();
+    store.insert_audit(&[audit("token_issued", 1)]).await.unwrap();
     assert_eq!(store.claim_once(claim("x", at(60)), at(0)).await, ReplayOutcome::Inserted);
     drop(store);
     if !B::DURABLE {
@@ -150,5 +181,52 @@ pub async fn a_restart_forgets_nothing_that_was_answered<B: Backend>(backend: &B
     assert_eq!(found, Some(access_token("a", Some("g"))));
     assert_eq!(store.list_signing_keys().await.unwrap(), [signing_key]);
     assert_eq!(store.list_nonce_keys().await.unwrap(), [nonce_key]);
+    assert_eq!(store.list_sealed_keys("cookie").await.unwrap(), [sealed_key]);
+    let again = store.spend_pending(code.kind, &code.key_sha256, at(2)).await.unwrap();
+    assert_eq!(again, Spending::SpentBefore(redeemed));
+    assert_eq!(store.find_session_by_id("s").await.unwrap(), Some(session("s")));
+    assert_eq!(store.find_account("alice").await.unwrap(), Some(account("alice")));
+    assert_eq!(store.find_consent("alice", "c").await.unwrap(), Some(consent("alice", "c")));
+    assert_eq!(store.list_blocked_keys().await.unwrap(), [blocked]);
+    assert_eq!(store.list_audit(&AuditFilter::default(), None, 9).await.unwrap().len(), 1);
     assert_eq!(store.claim_once(claim("x", at(60)), at(60)).await, ReplayOutcome::Duplicate);
+}
+
+/// At the second before, nothing goes; at the second, what is over; never what lives.
+pub async fn a_purge_forgets_what_waits_and_who_was_signed_in<B: Backend>(backend: &B) {
+    let store = backend.open().await;
+    store.insert_pending(&pending(PendingKind::Interaction, "x")).await.unwrap(); // forgotten at 600
+    store.insert_session(&session("s")).await.unwrap(); // ends at 3,600
+    store.insert_session(&SessionRecord { expires_at: at(9_999), ..session("t") }).await.unwrap();
+    _ = store.end_session("t", at(1)).await.unwrap();
+    store.put_consent(&consent("subject", "client")).await.unwrap(); // ends at 1,000
+    store.put_consent(&ConsentRecord { expires_at: None, ..consent("subject", "for ever") }).await.unwrap();
+    store.insert_account(&account("alice")).await.unwrap();
+    store.insert_audit(&[audit("token_issued", 0)]).await.unwrap();
+
+    let steps = [
+        (599, Purged::default()),
+        (600, Purged { pending: 1, ..Purged::default() }),
+        (999, Purged::default()),
+        (1_000, Purged { consents: 1, ..Purged::default() }),
+        (3_599, Purged::default()),
+        (3_600, Purged { sessions: 1, ..Purged::default() }),
+        (9_999, Purged { sessions: 1, ..Purged::default() }),
+        (99_999, Purged::default()),
+    ];
+    for (now, expected) in steps {
+        assert_eq!(store.purge_expired(at(now)).await.unwrap(), expected, "at {now}");
+    }
+    assert_eq!(store.list_pending(PendingKind::Interaction, None, 9).await.unwrap(), []);
+    assert_eq!(store.find_session(&session("s").cookie_sha256).await.unwrap(), None);
+    store.insert_session(&session("s")).await.unwrap();
+    assert_eq!(store.list_consents("subject").await.unwrap().len(), 1);
+    assert!(store.find_account("alice").await.unwrap().is_some());
+    assert_eq!(store.list_audit(&AuditFilter::default(), None, 9).await.unwrap().len(), 1);
+}
+
+/// Readiness.
+pub async fn a_store_that_answers_says_so<B: Backend>(backend: &B) {
+    let store = backend.open().await;
+    store.check().await.unwrap();
 }

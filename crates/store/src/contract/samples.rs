@@ -6,7 +6,10 @@ use bindery_core::time::UnixTime;
 use serde_json::json;
 
 use crate::authorization::AuthorizationStore;
-use crate::record::{AccessTokenRecord, ClientRecord, GrantRecord, RefreshTokenRecord};
+use crate::record::{
+    AccessTokenRecord, AccountRecord, AuditRecord, ClientRecord, ConsentRecord, GrantRecord, PendingKind,
+    PendingRecord, RefreshTokenRecord, SessionRecord,
+};
 
 /// A moment, and moments around it.
 pub(super) fn at(seconds: i64) -> UnixTime {
@@ -73,6 +76,72 @@ pub(super) fn access_token(name: &str, grant_id: Option<&str>) -> AccessTokenRec
         issued_at: at(0),
         expires_at: at(300),
         claims: json!({"acr": "urn:example:gold"}),
+    }
+}
+
+/// Accepted before 60, recognised before 600.
+pub(super) fn pending(kind: PendingKind, name: &str) -> PendingRecord {
+    PendingRecord {
+        kind,
+        key_sha256: digest(name),
+        alias_sha256: None,
+        client_id: Some("client".to_owned()),
+        payload: json!({"state": "\u{0}", "of": name}),
+        revision: 0,
+        created_at: at(0),
+        expires_at: at(60),
+        forget_at: at(600),
+        spent_at: None,
+    }
+}
+
+pub(super) fn session(session_id: &str) -> SessionRecord {
+    SessionRecord {
+        session_id: session_id.to_owned(),
+        cookie_sha256: digest(&format!("cookie of {session_id}")),
+        subject: "subject".to_owned(),
+        details: json!({"auth_time": 1_750_000_000, "amr": ["pwd"]}),
+        created_at: at(0),
+        expires_at: at(3_600),
+        ended_at: None,
+    }
+}
+
+pub(super) fn account(subject: &str) -> AccountRecord {
+    AccountRecord {
+        subject: subject.to_owned(),
+        username: format!("{subject}@example.com"),
+        password_hash: Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned()),
+        claims: json!({"name": "Ünïted\u{0}"}),
+        passkeys: json!([]),
+        disabled: false,
+        failed_logins: 0,
+        locked_until: None,
+        revision: 0,
+        created_at: at(0),
+        updated_at: at(0),
+    }
+}
+
+pub(super) fn consent(subject: &str, client_id: &str) -> ConsentRecord {
+    ConsentRecord {
+        subject: subject.to_owned(),
+        client_id: client_id.to_owned(),
+        scope: vec!["openid".to_owned()],
+        details: json!({"authorization_details": [{"type": "payment"}]}),
+        granted_at: at(0),
+        expires_at: Some(at(1_000)),
+    }
+}
+
+pub(super) fn audit(event: &str, seconds: i64) -> AuditRecord {
+    AuditRecord {
+        sequence: 0,
+        at: at(seconds),
+        event: event.to_owned(),
+        client_id: Some("client".to_owned()),
+        subject: None,
+        fields: json!({"reason": event}),
     }
 }
 
