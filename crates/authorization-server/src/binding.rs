@@ -5,6 +5,7 @@
 
 use bindery_core::dpop::proof::{NonceRequirement, ProofContext, ProofPolicy, VerifiedProof, verify_proof};
 use bindery_core::dpop::target::TargetUri;
+use bindery_core::jose::thumbprint::JwkThumbprint;
 use bindery_core::mtls::certificate::{CertificateThumbprint, PresentedCertificate};
 use bindery_core::oauth::client_metadata::ClientMetadata;
 use bindery_core::oauth::sender_constraint::ProvenKeys;
@@ -125,6 +126,22 @@ pub(crate) fn policy(settings: &Settings, accepted_since: Option<UnixTime>) -> P
 }
 
 impl Evidence {
+    /// Remembers the proof where no token is bound yet, and says whose key it proved: at the pushed authorization
+    /// request endpoint (RFC 9449 section 10.1).
+    ///
+    /// # Errors
+    /// [`TokenError`] when the proof was used before, or when the memory can't be asked or is full.
+    pub(crate) async fn spend_proof(
+        self,
+        server: &Server,
+        now: UnixTime,
+    ) -> Result<Option<JwkThumbprint>, TokenError> {
+        match &self.proof {
+            None => Ok(None),
+            Some(proof) => remember(server, proof, now).await.map(|()| Some(proof.thumbprint())),
+        }
+    }
+
     /// Holds what was proven against the client's policy, then remembers the proof, so that it is good once.
     ///
     /// # Errors
@@ -140,14 +157,7 @@ impl Evidence {
             ProvenKeys { dpop: self.proof.as_ref().map(VerifiedProof::thumbprint), mtls: self.certificate };
         let confirmation = client.sender_constraint.require(proven, now)?;
         if let Some(proof) = &self.proof {
-            let rejection = match server.proof_memory.insert(proof.replay_entry(), now).await {
-                ReplayOutcome::Inserted => return Ok(SenderBinding { confirmation, proven }),
-                ReplayOutcome::Duplicate => Rejection::ProofReplayed,
-                ReplayOutcome::Full => Rejection::ReplayStoreFull,
-                ReplayOutcome::Unavailable => Rejection::ReplayStoreUnavailable,
-            };
-            proof_refused(server, "token", &rejection);
-            return Err(refuse(&rejection));
+            remember(server, proof, now).await?;
         }
         Ok(SenderBinding { confirmation, proven })
     }
@@ -160,6 +170,18 @@ fn proof_refused(server: &Server, endpoint: &str, rejection: &Rejection) {
         blame: rejection.blame().name(),
         detail: rejection,
     });
+}
+
+/// A proof is good once (DPOP-11.1-02).
+async fn remember(server: &Server, proof: &VerifiedProof, now: UnixTime) -> Result<(), TokenError> {
+    let rejection = match server.proof_memory.insert(proof.replay_entry(), now).await {
+        ReplayOutcome::Inserted => return Ok(()),
+        ReplayOutcome::Duplicate => Rejection::ProofReplayed,
+        ReplayOutcome::Full => Rejection::ReplayStoreFull,
+        ReplayOutcome::Unavailable => Rejection::ReplayStoreUnavailable,
+    };
+    proof_refused(server, "token", &rejection);
+    Err(refuse(&rejection))
 }
 
 fn refuse(rejection: &Rejection) -> TokenError {

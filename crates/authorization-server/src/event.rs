@@ -59,6 +59,53 @@ definition::events! {
         binding: &'a str = "what it is bound to",
     }
 
+    // Authorization requests.
+    RequestPushed = "request_pushed", Issuance, INFO, "A client pushed an authorization request." {
+        client_id: &'a str = "the client",
+        jkt: Option<Shown<'a>> = "thumbprint of the key that its code will be bound to",
+    }
+    PushedRequestRefused = "pushed_request_refused", Security, WARN,
+        "An authenticated client pushed a request that breaks a rule." {
+        client_id: &'a str = "the client",
+        reason: &'a str = "the reason that the client was told",
+    }
+    RequestObjectRefused = "request_object_refused", Security, WARN, "A request object was refused." {
+        client_id: &'a str = "the client",
+        reason: &'a str = "the check that failed",
+    }
+    AuthorizationRefused = "authorization_refused", Security, INFO,
+        "An authorization request ended without a code: a person said no, or a rule did." {
+        client_id: &'a str = "the client",
+        subject: Option<&'a str> = "who was signed in",
+        reason: &'a str = "the reason that the client was told",
+    }
+    ErrorPageShown = "error_page_shown", Operation, INFO,
+        "A person saw an error page, because no redirect URI could be trusted." {
+        reason: &'a str = "the reason on the page",
+    }
+    AuthorizationCodeIssued = "authorization_code_issued", Security, INFO,
+        "A person granted a request, and its client may redeem a code." {
+        client_id: &'a str = "the client",
+        subject: &'a str = "who granted it",
+        grant_id: &'a str = "the grant that the code will make",
+        scope: Shown<'a> = "what was granted",
+    }
+    CodeRefused = "code_refused", Security, WARN,
+        "A code came back in another way than its request said." {
+        client_id: &'a str = "the client that the code was issued to",
+        grant_id: &'a str = "the grant that it would make",
+        reason: &'a str = "`redirect_uri`, `code_verifier`, `dpop_jkt` or the like",
+    }
+    CodeOfAnotherClient = "code_of_another_client", Security, WARN, "A client presented a code of another." {
+        client_id: &'a str = "the client that presented it",
+        grant_id: &'a str = "the grant of the other",
+    }
+    CodeReused = "code_reused", Security, ERROR,
+        "A code came back after it was redeemed: somebody has a copy. The grant was ended." {
+        client_id: &'a str = "the client",
+        grant_id: &'a str = "the grant",
+    }
+
     // Refresh.
     RefreshRetried = "refresh_retried", Security, INFO,
         "A spent refresh token came back within the grace, as after a lost answer." {

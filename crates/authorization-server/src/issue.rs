@@ -18,6 +18,7 @@ use crate::binding::SenderBinding;
 use crate::event::{AuditEvent, Shown, Words, binding_name};
 use crate::grant::Granted;
 use crate::server::{Server, unavailable};
+use crate::{id_token, subject};
 
 /// `typ` of a JWT access token (RFC 9068 section 2.1).
 const ACCESS_TOKEN: &str = "at+jwt";
@@ -39,19 +40,38 @@ pub(crate) async fn mint(
     let lifetime = server.settings.access_token_lifetime;
     let expires_at = expiry(now.plus(lifetime), &granted, &confirmation, client);
     let identifier = random_identifier().map_err(|_| TokenError::Unavailable)?;
-    let token =
-        Minting { server, granted: &granted, confirmation, client, identifier: &identifier, now, expires_at };
+    let subject = subject::for_client(server, client, &granted.subject);
+    let token = Minting {
+        server,
+        granted: &granted,
+        subject: &subject,
+        confirmation,
+        client,
+        identifier: &identifier,
+        now,
+        expires_at,
+    };
     let access_token = match client.access_token_format {
         AccessTokenFormat::Jwt => token.jwt()?,
         AccessTokenFormat::Opaque => token.opaque().await?,
     };
     report(server, grant_type, &granted, &confirmation, authenticated, &identifier);
+    let id_token = match &granted.openid {
+        Some(openid) => Some(id_token::issue(server, client, &granted, openid, &access_token, now).await?),
+        None => None,
+    };
+    let mut further = granted.response;
+    if !granted.details.authorization_details.is_empty() {
+        further.insert("authorization_details".into(), granted.details.authorization_details.into());
+    }
     Ok(TokenResponse {
         access_token,
         confirmation,
         expires_in: u64::try_from(expires_at.seconds_since(now)).unwrap_or(0),
         scope: granted.scope,
         refresh_token: granted.refresh_token,
+        id_token,
+        further,
     })
 }
 
@@ -86,6 +106,8 @@ fn report(
 struct Minting<'a> {
     server: &'a Server,
     granted: &'a Granted,
+    /// `sub`, as this client knows the person.
+    subject: &'a str,
     confirmation: Confirmation,
     client: &'a ClientMetadata,
     identifier: &'a str,
@@ -99,7 +121,7 @@ impl Minting<'_> {
         let mut claims = Map::new();
         let mut put = |name: &str, value: Value| claims.insert(name.into(), value);
         put("iss", self.server.settings.issuer.clone().into());
-        put("sub", self.granted.subject.clone().into());
+        put("sub", self.subject.to_owned().into());
         put("client_id", self.client.client_id.clone().into());
         put(
             "aud",
@@ -120,6 +142,7 @@ impl Minting<'_> {
         if let Some(grant_id) = &self.granted.grant_id {
             put("gid", grant_id.clone().into());
         }
+        claims.extend(self.granted.details.access_token_claims());
         let keys = self.server.signing_keys.current();
         keys.sign_as(None, Some(ACCESS_TOKEN), &claims).map(Zeroizing::new).map_err(|_| {
             AuditEvent::SigningFailed {}.trace();
@@ -134,13 +157,13 @@ impl Minting<'_> {
             jti: self.identifier.into(),
             grant_id: self.granted.grant_id.clone(),
             client_id: self.client.client_id.clone(),
-            subject: self.granted.subject.clone(),
+            subject: self.subject.to_owned(),
             scope: self.granted.scope.iter().map(Into::into).collect(),
             audience: self.granted.audience.clone(),
             confirmation: self.confirmation.to_claim(),
             issued_at: self.now,
             expires_at: self.expires_at,
-            claims: Value::Object(Map::new()),
+            claims: self.granted.details.access_token_claims().into(),
         };
         let stored = self.server.store.insert_access_token(&record).await;
         stored.map_err(|error| unavailable("insert_access_token", &error))?;

@@ -72,6 +72,12 @@ impl SealingKey {
         Self::from_file(path)
     }
 
+    /// A key for one purpose that lasts as long as the sealing key and tells nothing of it.
+    pub(crate) fn derived(&self, purpose: &str) -> MacKey {
+        let key = MacKey::new(*self.0);
+        MacKey::new(AwsLc.hmac_sha256(&key, &[b"bindery derived key 1\0", purpose.as_bytes()]))
+    }
+
     pub(crate) fn sealer(&self) -> Sealer {
         Sealer::new(*self.0)
     }

@@ -58,7 +58,6 @@ pub(crate) enum Audience<'a> {
     /// One of these names (RFC 9068 section 4).
     OneOf(&'a [&'a str]),
     /// Any: userinfo takes what we issued, the scope `openid` decides (OpenID Connect Core section 5.3).
-    #[expect(dead_code, reason = "userinfo will ask for it: take this line away then")]
     OurTokens,
 }
 

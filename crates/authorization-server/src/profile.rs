@@ -81,6 +81,16 @@ pub enum PkceRule {
     Always,
 }
 
+impl From<PkceRule> for bindery_core::oauth::authorization_request::PkceRule {
+    fn from(rule: PkceRule) -> Self {
+        match rule {
+            PkceRule::PublicClients => Self::UnlessOpenidOfConfidentialClient,
+            PkceRule::UnlessNonce => Self::UnlessOpenidNonceOfConfidentialClient,
+            PkceRule::Always => Self::Always,
+        }
+    }
+}
+
 impl PkceRule {
     /// The name in configurations.
     #[must_use]
@@ -155,6 +165,8 @@ pub struct ProfileRules {
     pub require_signed_introspection: bool,
     /// Whether a `request_uri` of a client is fetched (JAR-10-02); never one that isn't registered.
     pub request_by_reference: bool,
+    /// Whether single claims may be asked for by name (OpenID Connect Core section 5.5).
+    pub claims_parameter: bool,
     /// Whether an authenticated client may push a redirect URI that it did not register (PAR-2-05).
     pub unregistered_redirect_uri: bool,
     /// Whether a client may ask for rotated refresh tokens (FSP-AS-09).
@@ -215,6 +227,7 @@ impl Profile {
                 require_signed_response: false,
                 require_signed_introspection: false,
                 request_by_reference: true,
+                claims_parameter: true,
                 unregistered_redirect_uri: true,
                 refresh_token_rotation: true,
                 sender_constraints: SenderConstraints { dpop: true, mtls: true },
@@ -238,6 +251,8 @@ impl Profile {
                 response_modes: ["query", "form_post"].into_iter().chain(SIGNED_MODES).collect(),
                 require_pushed_authorization_requests: true,
                 request_by_reference: false,
+                // Scopes say which claims: what a person is shown stays readable.
+                claims_parameter: false,
                 refresh_token_rotation: false,
                 bearer: BearerRule::Never,
                 registration: RegistrationAccess::InitialAccessToken,
@@ -302,6 +317,7 @@ impl ProfileRules {
             require_signed_introspection: self.require_signed_introspection
                 || other.require_signed_introspection,
             request_by_reference: self.request_by_reference && other.request_by_reference,
+            claims_parameter: self.claims_parameter && other.claims_parameter,
             unregistered_redirect_uri: self.unregistered_redirect_uri && other.unregistered_redirect_uri,
             refresh_token_rotation: self.refresh_token_rotation && other.refresh_token_rotation,
             sender_constraints: SenderConstraints {

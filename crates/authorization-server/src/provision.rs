@@ -16,7 +16,7 @@ use crate::grant::new_token;
 use crate::server::AuthorizationServer;
 
 /// The namespace of subjects that are clients; no person's subject may begin so (AT68-5-02).
-const CLIENT_NAMESPACE: &str = "client:";
+pub(crate) const CLIENT_NAMESPACE: &str = "client:";
 
 /// The `sub` of a client that speaks for itself.
 #[must_use]

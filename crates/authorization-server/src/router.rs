@@ -3,14 +3,17 @@
 
 use axum::Router;
 use axum::routing::{get, post};
-use bindery_core::oauth::metadata::well_known_path;
+use bindery_core::oauth::metadata::{openid_configuration_path, well_known_path};
 use bindery_http::cors::CorsLayer;
 use http::Method;
 
-use crate::administration;
-use crate::endpoint::{health, introspection, jwks, metadata, revocation, token};
-use crate::people;
+use crate::endpoint::{
+    authorize, health, introspection, jwks, metadata, pushed_authorization_request as pushed, revocation,
+    token, userinfo,
+};
 use crate::server::AuthorizationServer;
+use crate::settings::Settings;
+use crate::{administration, people};
 
 /// One endpoint below the issuer.
 pub(crate) struct Endpoint {
@@ -18,37 +21,75 @@ pub(crate) struct Endpoint {
     pub(crate) member: &'static str,
     /// The path below the issuer.
     pub(crate) path: &'static str,
-    /// Whether clients authenticate there, so that it has an alias for those with certificates.
+    /// Whether clients authenticate there, so that its URL may be an assertion's audience.
     pub(crate) authenticates: bool,
+    /// Whether it has an alias for callers with certificates (RFC 8705 section 5).
+    pub(crate) aliased: bool,
+    /// Whether it is there at all.
+    pub(crate) on: fn(&Settings) -> bool,
+}
+
+impl Endpoint {
+    const fn of_clients(member: &'static str, path: &'static str) -> Self {
+        Self { member, path, authenticates: true, aliased: true, on: |_| true }
+    }
+
+    const fn open(member: &'static str, path: &'static str) -> Self {
+        Self { member, path, authenticates: false, aliased: false, on: |_| true }
+    }
+
+    const fn when(self, on: fn(&Settings) -> bool) -> Self {
+        Self { on, ..self }
+    }
 }
 
 /// The endpoints that metadata names.
-pub(crate) const ENDPOINTS: [Endpoint; 4] = [
-    Endpoint { member: "token_endpoint", path: token::PATH, authenticates: true },
-    Endpoint { member: "introspection_endpoint", path: introspection::PATH, authenticates: true },
-    Endpoint { member: "revocation_endpoint", path: revocation::PATH, authenticates: true },
-    Endpoint { member: "jwks_uri", path: jwks::PATH, authenticates: false },
+pub(crate) const ENDPOINTS: [Endpoint; 7] = [
+    Endpoint::open("authorization_endpoint", authorize::PATH).when(has_people),
+    Endpoint::of_clients("pushed_authorization_request_endpoint", pushed::PATH).when(has_people),
+    Endpoint::of_clients("token_endpoint", token::PATH),
+    Endpoint::of_clients("introspection_endpoint", introspection::PATH),
+    Endpoint::of_clients("revocation_endpoint", revocation::PATH),
+    Endpoint { aliased: true, ..Endpoint::open("userinfo_endpoint", userinfo::PATH) }
+        .when(|settings| settings.rules.server().openid),
+    Endpoint::open("jwks_uri", jwks::PATH),
 ];
 
 /// Probes, at the root whatever the issuer's path: who asks them knows no issuer.
 pub(crate) const PROBES: [&str; 1] = ["/healthz"];
 
+/// Whether people are asked anything.
+pub(crate) fn has_people(settings: &Settings) -> bool {
+    settings.grants.contains(&"authorization_code")
+}
+
 pub(crate) fn router(server: &AuthorizationServer) -> Router {
     let settings = &server.0.settings;
     let below = |path: &str| format!("{}{path}", settings.internal_path);
-    let router = Router::new()
+    let mut router = Router::new()
         .route(&below(token::PATH), post(token::answer))
         .route(&below(introspection::PATH), post(introspection::answer))
         .route(&below(revocation::PATH), post(revocation::answer))
         .route(&below(jwks::PATH), get(jwks::answer))
         .route(&well_known_path(&settings.issuer_path), get(metadata::answer))
-        .route("/healthz", get(health::answer))
-        .merge(administration::routes(server, &settings.internal_path))
-        .with_state(server.clone());
-    let router = match &settings.cors {
-        Some(origins) => router.layer(CorsLayer::new(origins.clone(), &[Method::GET, Method::POST])),
-        None => router,
-    };
-    // Pages are for people: no other origin's script reads them.
-    router.merge(people::routes::routes(&settings.internal_path).with_state(server.clone()))
+        .merge(administration::routes(server, &settings.internal_path));
+    if has_people(settings) {
+        router = router.route(&below(pushed::PATH), post(pushed::answer));
+    }
+    if settings.rules.server().openid {
+        router = router
+            .route(&below(userinfo::PATH), get(userinfo::answer).post(userinfo::answer))
+            .route(&openid_configuration_path(&settings.issuer_path), get(metadata::answer));
+    }
+    // What browser clients call may be read by scripts of other origins; what people see may not.
+    if let Some(origins) = &settings.cors {
+        router = router.layer(CorsLayer::new(origins.clone(), &[Method::GET, Method::POST]));
+    }
+    router = router.route("/healthz", get(health::answer));
+    if has_people(settings) {
+        router = router
+            .route(&below(authorize::PATH), get(authorize::answer).post(authorize::answer))
+            .merge(people::routes::routes(&settings.internal_path));
+    }
+    router.with_state(server.clone())
 }

@@ -7,6 +7,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bindery_core::crypto::MacKey;
+use bindery_core::jose::algorithm::SignatureAlgorithm;
+use bindery_core::oauth::client_metadata::ClientMetadata;
 use bindery_core::oauth::token_error::TokenError;
 use bindery_crypto::chain::TrustAnchors;
 use bindery_crypto::seal::Sealer;
@@ -113,7 +116,6 @@ pub(crate) struct Server {
     pub(crate) takes_certificates: bool,
     pub(crate) clients: ClientRegistry,
     pub(crate) client_keys: ClientKeyCache,
-    #[expect(dead_code, reason = "the first notification takes this line away")]
     pub(crate) outbound: Option<Arc<dyn Outbound>>,
     pub(crate) trust_anchors: AnchorSets,
     pub(crate) signing_keys: SigningKeyRing,
@@ -122,6 +124,8 @@ pub(crate) struct Server {
     pub(crate) proof_memory: ProofMemory,
     pub(crate) audit: AuditLog,
     pub(crate) people: People,
+    /// Under which pairwise subjects are made; as lasting as the sealing key.
+    pub(crate) pairwise_key: MacKey,
     sealer: Sealer,
 }
 
@@ -148,6 +152,7 @@ impl AuthorizationServer {
         )?;
         trust_anchors.require_for(&clients)?;
         let sealer = parts.sealing_key.sealer();
+        let pairwise_key = parts.sealing_key.derived("pairwise subjects");
         let signing_keys = SigningKeyRing::load(&*store, &sealer, &settings.signing_algorithms, now).await?;
         let rotation = Duration::from_secs(u64::from(settings.dpop.nonce_key_rotation));
         let nonce_keys = NonceKeys::load(&*store, &sealer, rotation, now).await?;
@@ -170,6 +175,7 @@ impl AuthorizationServer {
             proof_memory,
             audit,
             people,
+            pairwise_key,
             sealer,
         })))
     }
@@ -237,6 +243,17 @@ impl AuthorizationServer {
                 }
             }
         })
+    }
+}
+
+impl Server {
+    /// What a client's ID tokens are signed with: its own choice, the profile's usual one, the server's first
+    /// (OIDC-15-01).
+    pub(crate) fn id_token_algorithm(&self, client: &ClientMetadata) -> SignatureAlgorithm {
+        let usual = || self.settings.rules.of_client(client).default_id_token_algorithm;
+        let first = || self.settings.signing_algorithms.first().copied();
+        let said = client.openid.id_token_algorithm.or_else(usual).or_else(first);
+        said.unwrap_or(SignatureAlgorithm::Es256)
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bindery_core::dpop::proof::MAXIMUM_FUTURE;
 use bindery_core::dpop::target::PublicBase;
 use bindery_core::jose::algorithm::{AlgorithmSet, SignatureAlgorithm};
+use bindery_core::oauth::authorization_details::DetailType;
 use bindery_http::cors::AllowedOrigins;
 
 use crate::client_keys::FetchTimes;
@@ -43,6 +44,8 @@ pub(crate) struct Settings {
     /// From the weakest to the strongest.
     pub(crate) acr: Vec<AcrConfiguration>,
     pub(crate) authorization_details: Vec<AuthorizationDetailsConfiguration>,
+    /// The same as the parser of requests wants it.
+    pub(crate) detail_types: Vec<DetailType>,
     /// What any client may name as `resource`, beside its own audiences.
     pub(crate) resources: Vec<String>,
     /// The first is the default.
@@ -181,6 +184,7 @@ impl ServerConfiguration {
             scopes: self.scopes(server.openid)?,
             acr: self.acr.clone(),
             authorization_details: self.authorization_details.clone(),
+            detail_types: self.authorization_details.iter().map(detail_type).collect(),
             resources: self.resources.clone(),
             subject_types: self.subject_types.clone(),
             registration: self.registration.clone(),
@@ -325,6 +329,16 @@ impl ServerConfiguration {
             ));
         }
         Ok(())
+    }
+}
+
+/// What the parser of requests must know of a type. Without any member named, it may have any.
+fn detail_type(said: &AuthorizationDetailsConfiguration) -> DetailType {
+    let named = !(said.required.is_empty() && said.members.is_empty());
+    DetailType {
+        name: said.kind.clone(),
+        required: said.required.clone(),
+        members: named.then(|| said.members.clone()),
     }
 }
 

@@ -122,6 +122,16 @@ pub enum SubjectType {
     Pairwise,
 }
 
+impl SubjectType {
+    /// The registered name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Pairwise => "pairwise",
+        }
+    }
+}
+
 /// `[device]` (RFC 8628).
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]

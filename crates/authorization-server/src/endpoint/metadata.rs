@@ -6,13 +6,17 @@ use std::collections::BTreeSet;
 use axum::extract::State;
 use axum::response::Response;
 use bindery_core::client_auth::ClientAuthMethod;
+use bindery_core::jose::algorithm::SignatureAlgorithm;
 use bindery_core::oauth::metadata::AuthorizationServerMetadata;
+use bindery_core::oauth::pkce;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode};
 
 use super::json;
-use crate::router::ENDPOINTS;
+use crate::profile::ProfileRules;
+use crate::router::{ENDPOINTS, has_people};
 use crate::server::{AuthorizationServer, Server};
+use crate::settings::Settings;
 
 pub(crate) async fn answer(State(server): State<AuthorizationServer>) -> Response {
     let mut response = json(StatusCode::OK, document(&server.0));
@@ -24,17 +28,20 @@ pub(crate) async fn answer(State(server): State<AuthorizationServer>) -> Respons
 
 fn document(server: &Server) -> Vec<u8> {
     let settings = &server.settings;
-    let urls = |base: &String, aliased: bool| -> Vec<(&'static str, String)> {
-        let wanted = ENDPOINTS.iter().filter(|endpoint| endpoint.authenticates || !aliased);
+    let urls = |base: &String, aliases: bool| -> Vec<(&'static str, String)> {
+        let wanted = ENDPOINTS.iter().filter(|endpoint| (endpoint.on)(settings));
+        let wanted = wanted.filter(|endpoint| endpoint.aliased || !aliases);
         wanted.map(|endpoint| (endpoint.member, format!("{base}{}", endpoint.path))).collect()
     };
-    let scopes: BTreeSet<String> =
-        server.clients.configured().flat_map(|client| client.metadata.scope.iter().map(Into::into)).collect();
+    let mut scopes: BTreeSet<String> = settings.scopes.keys().cloned().collect();
+    scopes
+        .extend(server.clients.configured().flat_map(|client| client.metadata.scope.iter().map(Into::into)));
     let mut client_authentication = settings.rules.server().client_authentication_names();
     if !server.takes_certificates {
         let by_certificate = [ClientAuthMethod::TlsClientAuth, ClientAuthMethod::SelfSignedTlsClientAuth];
         client_authentication.retain(|name| by_certificate.iter().all(|method| method.name() != *name));
     }
+    let (lists, flags) = further(server);
     AuthorizationServerMetadata {
         issuer: &settings.issuer,
         endpoints: &settings.base_urls.first().map(|base| urls(base, false)).unwrap_or_default(),
@@ -45,6 +52,87 @@ fn document(server: &Server) -> Vec<u8> {
         dpop_algorithms: settings.dpop_algorithms,
         certificate_bound: server.takes_certificates && settings.rules.server().sender_constraints.mtls,
         scopes: &scopes.into_iter().collect::<Vec<_>>(),
+        response_types: match has_people(settings) {
+            true => &settings.rules.server().response_types,
+            false => &[],
+        },
+        lists: &lists,
+        flags: &flags,
     }
     .render()
+}
+
+type Lists = Vec<(&'static str, Vec<String>)>;
+type Flags = Vec<(&'static str, bool)>;
+
+/// What the document says of requests, responses and identities.
+fn further(server: &Server) -> (Lists, Flags) {
+    let (mut lists, mut flags) = (Vec::new(), Vec::new());
+    let settings = &server.settings;
+    let rules = settings.rules.server();
+    if rules.require_signed_introspection || !settings.signing_algorithms.is_empty() {
+        lists.push(("introspection_signing_alg_values_supported", own(settings)));
+    }
+    if !has_people(settings) {
+        return (lists, flags);
+    }
+    requests(settings, rules, &mut lists, &mut flags);
+    if rules.openid {
+        identities(server, rules, &mut lists, &mut flags);
+    }
+    (lists, flags)
+}
+
+/// RFC 9126 section 5, RFC 9101 section 10.5, JARM section 4, RFC 9207 section 3, RFC 9396 section 10.
+fn requests(settings: &Settings, rules: &ProfileRules, lists: &mut Lists, flags: &mut Flags) {
+    let accepted = names(rules.algorithms.iter());
+    lists.push(("code_challenge_methods_supported", owned(&pkce::METHODS)));
+    lists.push(("response_modes_supported", owned(&rules.response_modes)));
+    if rules.response_modes.iter().any(|mode| mode.ends_with("jwt")) {
+        lists.push(("authorization_signing_alg_values_supported", own(settings)));
+    }
+    lists.push(("request_object_signing_alg_values_supported", accepted));
+    let types = settings.authorization_details.iter().map(|details| details.kind.clone());
+    lists.push(("authorization_details_types_supported", types.collect()));
+    flags.extend([
+        ("authorization_response_iss_parameter_supported", true),
+        ("require_pushed_authorization_requests", rules.require_pushed_authorization_requests),
+        ("require_signed_request_object", rules.require_signed_request_object),
+        ("request_parameter_supported", true),
+        ("request_uri_parameter_supported", rules.request_by_reference),
+    ]);
+    if rules.request_by_reference {
+        // JAR-10-02: never one that the client did not register.
+        flags.push(("require_request_uri_registration", true));
+    }
+}
+
+/// OpenID Connect Discovery section 3.
+fn identities(server: &Server, rules: &ProfileRules, lists: &mut Lists, flags: &mut Flags) {
+    let settings = &server.settings;
+    lists.push(("id_token_signing_alg_values_supported", own(settings)));
+    lists.push(("userinfo_signing_alg_values_supported", own(settings)));
+    let subject_types = settings.subject_types.iter().map(|kind| kind.name().to_owned());
+    lists.push(("subject_types_supported", subject_types.collect()));
+    let mut claims: BTreeSet<String> =
+        ["sub", "auth_time", "acr", "amr"].into_iter().map(str::to_owned).collect();
+    claims.extend(settings.scopes.values().flat_map(|scope| scope.claims.iter().cloned()));
+    lists.push(("claims_supported", claims.into_iter().collect()));
+    lists.push(("acr_values_supported", settings.acr.iter().map(|acr| acr.value.clone()).collect()));
+    lists.push(("prompt_values_supported", owned(&["none", "login", "consent", "select_account"])));
+    lists.push(("ui_locales_supported", server.people.languages.tags().map(str::to_owned).collect()));
+    flags.push(("claims_parameter_supported", rules.claims_parameter));
+}
+
+/// What the issuer signs with.
+fn own(settings: &Settings) -> Vec<String> {
+    names(settings.signing_algorithms.iter().copied())
+}
+
+fn names(algorithms: impl Iterator<Item = SignatureAlgorithm>) -> Vec<String> {
+    algorithms.map(|algorithm| algorithm.name().to_owned()).collect()
+}
+
+fn owned(names: &[&'static str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
 }

@@ -7,6 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::response::Response;
 use bindery_core::mtls::certificate::PresentedCertificate;
+use bindery_core::oauth::authorization_request::AuthorizationError;
 use bindery_core::oauth::form::{FormInvalid, MAXIMUM_FORM};
 use bindery_core::oauth::token_error::{ProofWindow, TokenError};
 use bindery_core::time::UnixTime;
@@ -21,12 +22,15 @@ use crate::event::AuditEvent;
 use crate::server::Server;
 
 pub(crate) mod assets;
+pub(crate) mod authorize;
 pub(crate) mod health;
 pub(crate) mod introspection;
 pub(crate) mod jwks;
 pub(crate) mod metadata;
+pub(crate) mod pushed_authorization_request;
 pub(crate) mod revocation;
 pub(crate) mod token;
+pub(crate) mod userinfo;
 
 /// How long a body may take to arrive, so that a peer that trickles bytes does not hold its place for ever.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
@@ -131,6 +135,17 @@ pub(crate) fn refuse(server: &Server, error: TokenError) -> Response {
         _ => {}
     }
     response
+}
+
+/// The answer to a refused authorization request where it is JSON: at the pushed request endpoint (RFC 9126
+/// section 2.3).
+pub(crate) fn refuse_authorization(error: AuthorizationError) -> Response {
+    let form = error.form();
+    let status = StatusCode::from_u16(form.status).unwrap_or(StatusCode::BAD_REQUEST);
+    let members = serde_json::json!({
+        "error": form.code, "error_description": form.sentence, "reason": form.reason,
+    });
+    json(status, members.to_string().into_bytes())
 }
 
 /// The certificate's thumbprint, for events.

@@ -11,12 +11,9 @@ pub(super) async fn redeem(redemption: Redemption<'_>) -> Result<Granted, TokenE
     if authenticated.is_public() {
         return Err(TokenError::UnauthorizedClient);
     }
-    Ok(Granted {
-        grant_id: None,
-        subject: client_subject(authenticated.client_id()),
-        scope: require_scope(parameters, &client.scope)?,
-        audience: require_audience(parameters, &client.audiences)?,
-        ends_at: None,
-        refresh_token: None,
-    })
+    Ok(Granted::token(
+        client_subject(authenticated.client_id()),
+        require_scope(parameters, &client.scope)?,
+        require_audience(parameters, &client.audiences)?,
+    ))
 }

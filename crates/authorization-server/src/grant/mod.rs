@@ -11,12 +11,16 @@ use bindery_core::oauth::scope::Scope;
 use bindery_core::oauth::token_error::TokenError;
 use bindery_core::oauth::token_request::GrantForm;
 use bindery_core::time::UnixTime;
+use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::binding::SenderBinding;
 use crate::server::Server;
+use details::GrantDetails;
 
+mod authorization_code;
 mod client_credentials;
+pub(crate) mod details;
 mod refresh_token;
 
 pub(crate) use refresh_token::new_token;
@@ -37,6 +41,38 @@ pub struct Granted {
     pub(crate) ends_at: Option<UnixTime>,
     /// The refresh token to hand out, if it is a new one.
     pub(crate) refresh_token: Option<Zeroizing<String>>,
+    /// How the person was authenticated and what was granted beyond scope and audience.
+    pub(crate) details: GrantDetails,
+    /// What the ID token says, where one is due.
+    pub(crate) openid: Option<OpenIdGrant>,
+    /// Further members of the response, such as `issued_token_type`.
+    pub(crate) response: Map<String, Value>,
+}
+
+impl Granted {
+    /// A token for `subject`, and nothing beside it.
+    pub(crate) fn token(subject: String, scope: Scope, audience: Vec<String>) -> Self {
+        Self {
+            grant_id: None,
+            subject,
+            scope,
+            audience,
+            ends_at: None,
+            refresh_token: None,
+            details: GrantDetails::default(),
+            openid: None,
+            response: Map::new(),
+        }
+    }
+}
+
+/// What an ID token needs beside the grant's details.
+#[derive(Debug)]
+pub(crate) struct OpenIdGrant {
+    /// `sid`.
+    pub(crate) session_id: Option<String>,
+    /// `nonce`: only at the code exchange (OIDC-12-01).
+    pub(crate) nonce: Option<String>,
 }
 
 /// Everything that a grant is judged by.
@@ -70,7 +106,15 @@ struct Grant {
 }
 
 /// Every grant type.
-static GRANTS: [Grant; 2] = [
+static GRANTS: [Grant; 3] = [
+    Grant {
+        form: GrantForm {
+            name: "authorization_code",
+            parameters: &["code", "redirect_uri", "code_verifier", "resource"],
+        },
+        require_holder: |request| Box::pin(authorization_code::require_holder(request)),
+        redeem: |redemption| Box::pin(authorization_code::redeem(redemption)),
+    },
     Grant {
         form: GrantForm { name: "client_credentials", parameters: &["scope", "resource"] },
         require_holder: |_| Box::pin(std::future::ready(Err(TokenError::UnauthorizedClient))),

@@ -15,7 +15,8 @@ use bindery_store::authorization::{GrantBinding, RefreshTokenState, Rotation};
 use bindery_store::record::{GrantRecord, RefreshTokenRecord};
 use zeroize::Zeroizing;
 
-use super::{GrantRequest, Granted, Redemption, require_audience, require_scope};
+use super::details::GrantDetails;
+use super::{GrantRequest, Granted, OpenIdGrant, Redemption, require_audience, require_scope};
 use crate::event::AuditEvent;
 use crate::server::{Server, unavailable};
 
@@ -78,13 +79,17 @@ async fn accept(redemption: &Redemption<'_>, grant: &GrantRecord) -> Result<Gran
     let scope = Scope::parse(&grant.scope.join(" ")).map_err(|_| TokenError::RefreshToken)?;
     let scope = scope.intersection(&redemption.client.scope);
     let allowed = grant.audience.iter().filter(|audience| redemption.client.audiences.contains(audience));
+    let details = GrantDetails::read(&grant.details).map_err(|_| TokenError::RefreshToken)?;
+    let scope = require_scope(redemption.parameters, &scope)?;
+    // The person who signed in stays the same, and with it `auth_time`; `nonce` is not repeated (OIDC-12-01).
+    let openid =
+        scope.contains("openid").then(|| OpenIdGrant { session_id: grant.session_id.clone(), nonce: None });
     let granted = Granted {
         grant_id: Some(grant.grant_id.clone()),
-        subject: grant.subject.clone(),
-        scope: require_scope(redemption.parameters, &scope)?,
-        audience: require_audience(redemption.parameters, allowed)?,
         ends_at: Some(grant.expires_at),
-        refresh_token: None,
+        openid,
+        details,
+        ..Granted::token(grant.subject.clone(), scope, require_audience(redemption.parameters, allowed)?)
     };
     confirm_bound_key(redemption, grant)?;
     bind_if_due(redemption, grant).await?;

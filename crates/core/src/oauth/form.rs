@@ -108,6 +108,11 @@ impl Form {
         of_name.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// The names of all parameters, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// The form with these parameters alone.
     #[must_use]
     pub fn keeping(&self, names: &[&str]) -> Self {

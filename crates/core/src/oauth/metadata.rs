@@ -30,6 +30,12 @@ pub struct AuthorizationServerMetadata<'a> {
     pub certificate_bound: bool,
     /// `scopes_supported`.
     pub scopes: &'a [String],
+    /// `response_types_supported`; empty without an authorization endpoint.
+    pub response_types: &'a [&'static str],
+    /// Further members that are lists of texts, by their registered names. Empty ones are left out.
+    pub lists: &'a [(&'static str, Vec<String>)],
+    /// Further members that are true or false, by their registered names.
+    pub flags: &'a [(&'static str, bool)],
 }
 
 /// The endpoints at which clients authenticate, by the prefix of their metadata members.
@@ -43,7 +49,8 @@ impl AuthorizationServerMetadata<'_> {
         members.insert("issuer".into(), self.issuer.into());
         members.extend(self.endpoints.iter().map(|(name, url)| ((*name).into(), url.clone().into())));
         // RFC 8414 section 2 requires the member; without an authorization endpoint it has no values.
-        members.insert("response_types_supported".into(), Value::Array(Vec::new()));
+        let response_types = self.response_types.iter().map(|name| Value::from(*name)).collect();
+        members.insert("response_types_supported".into(), Value::Array(response_types));
         list(&mut members, "grant_types_supported".into(), self.grant_types);
         list(&mut members, "scopes_supported".into(), self.scopes);
         let assertions = names(self.assertion_algorithms);
@@ -63,6 +70,10 @@ impl AuthorizationServerMetadata<'_> {
         if self.certificate_bound {
             members.insert("tls_client_certificate_bound_access_tokens".into(), true.into());
         }
+        for (name, values) in self.lists {
+            list(&mut members, (*name).into(), values);
+        }
+        members.extend(self.flags.iter().map(|(name, value)| ((*name).into(), (*value).into())));
         if !self.mtls_aliases.is_empty() {
             let aliases: Map<String, Value> =
                 self.mtls_aliases.iter().map(|(name, url)| ((*name).into(), url.clone().into())).collect();
@@ -77,6 +88,13 @@ impl AuthorizationServerMetadata<'_> {
 #[must_use]
 pub fn well_known_path(issuer_path: &str) -> String {
     alloc::format!("/.well-known/oauth-authorization-server{}", issuer_path.trim_end_matches('/'))
+}
+
+/// The path of the OpenID Connect discovery document: the well-known name goes after the issuer's path (OpenID
+/// Connect Discovery section 4).
+#[must_use]
+pub fn openid_configuration_path(issuer_path: &str) -> String {
+    alloc::format!("{}/.well-known/openid-configuration", issuer_path.trim_end_matches('/'))
 }
 
 fn names(algorithms: AlgorithmSet) -> Vec<&'static str> {
@@ -98,5 +116,6 @@ mod tests {
         assert_eq!(well_known_path(""), "/.well-known/oauth-authorization-server");
         assert_eq!(well_known_path("/"), "/.well-known/oauth-authorization-server");
         assert_eq!(well_known_path("/tenant/a"), "/.well-known/oauth-authorization-server/tenant/a");
+        assert_eq!(openid_configuration_path("/tenant/a"), "/tenant/a/.well-known/openid-configuration");
     }
 }

@@ -64,6 +64,9 @@ pub enum TokenError {
     TokenOfAnotherClient,
     /// The request's target or its forwarded certificate is not usable.
     RequestUnusable,
+    /// The authorization code is unknown, expired, used, another client's, or redeemed in another way than its
+    /// request said (RFC 6749 section 4.1.3, RFC 7636 section 4.6).
+    AuthorizationCode,
     /// The refresh token is unknown, expired, revoked, used up, or another client's.
     RefreshToken,
     /// The refresh token is bound to another key than the one proven (DPOP-5-06, MTLS-4-01).
@@ -107,6 +110,7 @@ impl TokenError {
                     b"grant_type" => "The parameter grant_type is missing.",
                     b"refresh_token" => "The parameter refresh_token is missing.",
                     b"token" => "The parameter token is missing.",
+                    b"code" => "The parameter code is missing.",
                     b"client_id" => "The parameter client_id is missing.",
                     _ => "A required parameter is missing.",
                 },
@@ -180,6 +184,12 @@ impl TokenError {
                 "invalid_request",
                 "request_unusable",
                 "The request target or the forwarded certificate can't be used.",
+            ),
+            Self::AuthorizationCode => (
+                400,
+                "invalid_grant",
+                "authorization_code",
+                "The authorization code is not valid for this client and this request.",
             ),
             Self::RefreshToken => {
                 (400, "invalid_grant", "refresh_token", "The refresh token is not valid for this client.")

@@ -33,6 +33,11 @@ pub struct TokenResponse {
     pub scope: Scope,
     /// The next refresh token, if the grant has one.
     pub refresh_token: Option<Zeroizing<String>>,
+    /// The ID token (OpenID Connect Core section 3.1.3.3).
+    pub id_token: Option<Zeroizing<String>>,
+    /// Further members: `authorization_details` (RFC 9396 section 7), `issued_token_type` (RFC 8693 section 2.2.1).
+    /// None of them replaces a member above.
+    pub further: Map<String, Value>,
 }
 
 impl fmt::Debug for TokenResponse {
@@ -48,7 +53,7 @@ impl TokenResponse {
     /// The JSON body; the caller adds `Cache-Control: no-store`.
     #[must_use]
     pub fn render(&self) -> Vec<u8> {
-        let mut members = Map::new();
+        let mut members = self.further.clone();
         members.insert("access_token".into(), Value::String(self.access_token.to_string()));
         members.insert("token_type".into(), token_type(&self.confirmation).into());
         members.insert("expires_in".into(), self.expires_in.into());
@@ -57,6 +62,9 @@ impl TokenResponse {
         }
         if let Some(token) = &self.refresh_token {
             members.insert("refresh_token".into(), Value::String(token.to_string()));
+        }
+        if let Some(token) = &self.id_token {
+            members.insert("id_token".into(), Value::String(token.to_string()));
         }
         serde_json::to_vec(&members).unwrap_or_default()
     }

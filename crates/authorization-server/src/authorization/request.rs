@@ -1,0 +1,135 @@
+//! From what a client sent to a validated authorization request: plain parameters, or a signed request object
+//! whose claims are then the only parameters there are (RFC 9101 section 6.3, PAR-3-01, JAR-6.3-01). The rules
+//! are the profile's and the client's, whichever is stricter.
+
+use bindery_core::client_auth::AuthenticatedClient;
+use bindery_core::oauth::authorization_request::{
+    AuthorizationError, AuthorizationParameters, AuthorizationPolicy, AuthorizationRefused,
+    AuthorizationRequest, ResponseMode, validate,
+};
+use bindery_core::oauth::form::Form;
+use bindery_core::time::UnixTime;
+
+use crate::client_registry::Client;
+use crate::server::Server;
+
+/// Parameters by which a client authenticates at PAR; they may stand beside a request object (RFC 9126 section 3).
+const BESIDE_REQUEST_OBJECT: [&str; 5] =
+    ["client_id", "client_secret", "client_assertion", "client_assertion_type", "request"];
+
+/// How the request came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Channel<'a> {
+    /// Pushed by a client that was authenticated, or by a public one.
+    Pushed(&'a AuthenticatedClient),
+    /// Through the browser.
+    Browser,
+}
+
+/// Reads and validates the request in `form`.
+///
+/// # Errors
+/// [`AuthorizationRefused`], with a place to answer to if that can be trusted.
+pub(crate) async fn read(
+    server: &Server,
+    form: &Form,
+    client: &Client,
+    channel: Channel<'_>,
+    now: UnixTime,
+) -> Result<AuthorizationRequest, AuthorizationRefused> {
+    let metadata = &client.metadata;
+    let rules = server.settings.rules.of_client(metadata);
+    if let Some(object) = form.get("request") {
+        // PAR-3-01: what stands beside a pushed object would be half a request.
+        let beside = form.names().any(|name| !BESIDE_REQUEST_OBJECT.contains(&name));
+        if matches!(channel, Channel::Pushed(_)) && beside {
+            return Err(untold(AuthorizationError::ParameterMalformed("request")));
+        }
+        return read_object(server, object, client, channel, now).await;
+    }
+    let required =
+        rules.require_signed_request_object || metadata.authorization.require_signed_request_object;
+    // PAR-2-03 comes first: `request_uri` in a pushed request has its own error.
+    if required && form.get("request_uri").is_none() {
+        return Err(refuse(server, form, client, AuthorizationError::SignedRequestRequired));
+    }
+    let parameters = AuthorizationParameters::from_form(form).map_err(untold)?;
+    judge(server, &parameters, client, channel)
+}
+
+/// Reads and validates a request object; its claims are the only parameters that count (JAR-6.3-01).
+///
+/// # Errors
+/// As [`read`].
+pub(crate) async fn read_object(
+    server: &Server,
+    object: &str,
+    client: &Client,
+    channel: Channel<'_>,
+    now: UnixTime,
+) -> Result<AuthorizationRequest, AuthorizationRefused> {
+    let parameters = verify(server, object, client, now).await.map_err(untold)?;
+    judge(server, &parameters, client, channel)
+}
+
+fn judge(
+    server: &Server,
+    parameters: &AuthorizationParameters,
+    client: &Client,
+    channel: Channel<'_>,
+) -> Result<AuthorizationRequest, AuthorizationRefused> {
+    let metadata = &client.metadata;
+    let rules = server.settings.rules.of_client(metadata);
+    let modes: Vec<_> =
+        rules.response_modes.iter().filter_map(|name| ResponseMode::from_name(name)).collect();
+    let policy = AuthorizationPolicy {
+        issuer: &server.settings.issuer,
+        openid: rules.openid,
+        pkce: rules.pkce.into(),
+        // Who has authenticated answers for where the code goes (RFC 9126 section 2.4).
+        pushed: matches!(channel, Channel::Pushed(authenticated) if !authenticated.is_public()),
+        redirect_uri_required: rules.require_pushed_authorization_requests,
+        unregistered_redirect_uri: rules.unregistered_redirect_uri,
+        response_modes: &modes,
+        signed_response_required: rules.require_signed_response,
+        detail_types: &server.settings.detail_types,
+    };
+    let mut request = validate(parameters, metadata, &policy)?;
+    if !rules.claims_parameter {
+        // How a person signs in may still be asked for; what the person is may not.
+        request.ask.claims.userinfo.clear();
+        request.ask.claims.id_token.retain(|name, _| name == "acr" || name == "auth_time");
+    }
+    Ok(request)
+}
+
+/// Refuses with `error`, at the redirect URI if the request in `form` names one that is the client's.
+pub(crate) fn refuse(
+    server: &Server,
+    form: &Form,
+    client: &Client,
+    error: AuthorizationError,
+) -> AuthorizationRefused {
+    let return_to = match AuthorizationParameters::from_form(form) {
+        Err(_) => None,
+        Ok(parameters) => match judge(server, &parameters, client, Channel::Browser) {
+            Ok(request) => Some(request.return_to),
+            Err(refused) => refused.return_to,
+        },
+    };
+    AuthorizationRefused { error, return_to }
+}
+
+const fn untold(error: AuthorizationError) -> AuthorizationRefused {
+    AuthorizationRefused { error, return_to: None }
+}
+
+/// RFC 9101 section 6: signed by this client, for this issuer, now; once, where it names itself.
+async fn verify(
+    _server: &Server,
+    _object: &str,
+    _client: &Client,
+    _now: UnixTime,
+) -> Result<AuthorizationParameters, AuthorizationError> {
+    Err(AuthorizationError::RequestNotSupported)
+}

@@ -1,0 +1,101 @@
+//! The userinfo endpoint (OpenID Connect Core section 5.3): claims about the person behind an access token. It is a
+//! resource like any other: a bound token needs its proof or its certificate, on GET and on POST (OIDC-5.3-02).
+//! The answer is JSON, or a JWT where the client registered that.
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bindery_core::oauth::scope::Scope;
+use bindery_http::render;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+use serde_json::{Map, Value};
+
+use super::json;
+use crate::grant::details::GrantDetails;
+use crate::own_resource::{self, Audience, Demand, Unbound};
+use crate::person_claims;
+use crate::server::{AuthorizationServer, Server, unavailable};
+use crate::subject;
+
+pub(crate) const PATH: &str = "/userinfo";
+
+pub(crate) async fn answer(State(server): State<AuthorizationServer>, request: Request) -> Response {
+    let server = &*server.0;
+    let now = server.clock.now();
+    let (mut parts, _) = request.into_parts();
+    let demand = Demand {
+        endpoint: PATH,
+        scope: &["openid"],
+        implied_by: None,
+        audience: Audience::OurTokens,
+        unbound: Unbound::WithinException,
+    };
+    let admission = match own_resource::verify(server, &mut parts, &demand, now).await {
+        Ok(admission) => admission,
+        Err(refusal) => return refusal,
+    };
+    let token = admission.request.token();
+    let grant_id = token.claim("gid").and_then(Value::as_str);
+    let scope = Scope::parse(token.scope()).unwrap_or_default();
+    let client = &admission.client.metadata;
+    let claims = match claims(server, grant_id, token.subject(), &scope, client).await {
+        Ok(claims) => claims,
+        Err(status) => return json(status, b"{\"error\":\"temporarily_unavailable\"}".to_vec()),
+    };
+    let mut response = render_claims(server, client, claims);
+    admission.dress(&mut response);
+    response
+}
+
+/// The person's claims that the grant's scope and `claims` parameter ask for; `sub` always, and the same as in
+/// the ID token (OIDC-5.3-01).
+async fn claims(
+    server: &Server,
+    grant_id: Option<&str>,
+    subject: Option<&str>,
+    scope: &Scope,
+    client: &bindery_core::oauth::client_metadata::ClientMetadata,
+) -> Result<Map<String, Value>, StatusCode> {
+    const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+    let grant = match grant_id {
+        None => None,
+        Some(grant_id) => server.store.find_grant(grant_id).await.map_err(|error| {
+            unavailable("find_grant", &error);
+            UNAVAILABLE
+        })?,
+    };
+    let Some(grant) = grant else {
+        let mut claims = Map::new();
+        claims.extend(subject.map(|subject| ("sub".to_owned(), subject.into())));
+        return Ok(claims);
+    };
+    let details = GrantDetails::read(&grant.details).map_err(|_| UNAVAILABLE)?;
+    let asked = person_claims::for_userinfo(server, &grant.subject, scope, &details).await;
+    let mut claims = asked.map_err(|_| UNAVAILABLE)?;
+    claims.insert("sub".into(), subject::for_client(server, client, &grant.subject).into());
+    Ok(claims)
+}
+
+/// OpenID Connect Core section 5.3.2: signed answers name issuer and audience.
+fn render_claims(
+    server: &Server,
+    client: &bindery_core::oauth::client_metadata::ClientMetadata,
+    mut claims: Map<String, Value>,
+) -> Response {
+    let Some(algorithm) = client.openid.userinfo_algorithm else {
+        return json(StatusCode::OK, Value::Object(claims).to_string().into_bytes());
+    };
+    claims.insert("iss".into(), server.settings.issuer.clone().into());
+    claims.insert("aud".into(), client.client_id.clone().into());
+    let failed =
+        || json(StatusCode::SERVICE_UNAVAILABLE, b"{\"error\":\"temporarily_unavailable\"}".to_vec());
+    let Ok(signed) = server.signing_keys.current().sign_as(Some(algorithm), None, &claims) else {
+        tracing::error!(event = "signing_failed");
+        return failed();
+    };
+    let mut response = Response::new(Body::from(signed));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/jwt"));
+    render::forbid_storing(response.headers_mut());
+    response
+}
