@@ -3,12 +3,16 @@
 //! accepted without a look, so that the fuzzer gets past the cryptography; nothing here is a check.
 
 mod accepting;
+mod authorization;
 mod certificates;
 mod credentials;
 mod messages;
 mod proofs;
 mod texts;
 
+pub use authorization::{
+    authorization_details, authorization_request, claims_request, client_metadata, request_object,
+};
 pub use certificates::certificate;
 pub use credentials::{access_token, authorization};
 pub use messages::jwe;
@@ -34,7 +38,11 @@ pub type Target = (&'static str, fn(&[u8]) -> Verdict);
 pub const TARGETS: &[Target] = &[
     ("access_token", access_token),
     ("authorization", authorization),
+    ("authorization_details", authorization_details),
+    ("authorization_request", authorization_request),
     ("certificate", certificate),
+    ("claims_request", claims_request),
+    ("client_metadata", client_metadata),
     ("form", form),
     ("htu", htu),
     ("json", json),
@@ -42,6 +50,7 @@ pub const TARGETS: &[Target] = &[
     ("jwk", jwk),
     ("jws", jws),
     ("proof", proof),
+    ("request_object", request_object),
 ];
 
 /// The parts of an input, separated by line breaks; a missing part is empty.

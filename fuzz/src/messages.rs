@@ -26,8 +26,7 @@ pub fn jwe(data: &[u8]) -> Verdict {
     assert!(header.get("zip").is_none() && header.get("crit").is_none());
     let key = keys.iter().find(|key| header["alg"] == key.algorithm().name()).unwrap();
     let encryption = ContentEncryption::from_name(header["enc"].as_str().unwrap()).unwrap();
-    let recipient =
-        Recipient { key: key.public_key(), key_id: None, algorithm: key.algorithm(), encryption };
+    let recipient = Recipient { key: key.public_key(), key_id: None, algorithm: key.algorithm(), encryption };
     let again = jwe::encrypt(&payload, &recipient, None).unwrap();
     assert_eq!(jwe::decrypt(&again, &[key]).unwrap(), payload);
     Accepted

@@ -25,6 +25,7 @@ mod fake_cryptography;
 pub mod jose;
 pub mod mtls;
 pub mod oauth;
+pub mod openid;
 pub mod rejection;
 pub mod replay;
 pub mod resource;
