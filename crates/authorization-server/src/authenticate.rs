@@ -93,15 +93,17 @@ async fn confirm(
         AuditEvent::StoreFailed { operation: "find_client", error: &error }.trace();
         UNAVAILABLE
     })?;
+    let rules = &server.settings.rules;
+    let rules = found.as_deref().map_or_else(|| rules.server(), |client| rules.of_client(&client.metadata));
     let context = VerificationContext {
         now,
         cryptography: &AwsLc,
-        audience: match server.settings.assertion_audience {
+        audience: match rules.assertion_audience {
             AssertionAudience::Issuer => AudiencePolicy::IssuerOnly(&server.settings.issuer),
             AssertionAudience::OwnUrls => AudiencePolicy::OwnUrls(&server.settings.own_urls),
         },
         accepted_since: server.store.claims_since(),
-        algorithms: server.settings.assertion_algorithms,
+        algorithms: server.settings.assertion_algorithms.intersection(rules.algorithms),
         certificate,
         chain: chain_verdict(server, found.as_deref(), certificate, now),
     };

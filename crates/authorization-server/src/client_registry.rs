@@ -17,6 +17,7 @@ use crate::audit::AuditLog;
 use crate::configuration::{ConfigurationInvalid, invalid};
 use crate::event::AuditEvent;
 use crate::grant;
+use crate::profile::signed_for;
 use crate::settings::Settings;
 
 /// A client and its state.
@@ -155,6 +156,18 @@ pub(crate) fn judge(
             "the grant type is off at this server",
             "name it in the server's `grants`, or remove it from the client",
         ));
+    }
+    settings.rules.require_profile(&metadata)?;
+    for (member, algorithm) in signed_for(&metadata) {
+        if !settings.signing_algorithms.contains(&algorithm) {
+            let known: Vec<_> = settings.signing_algorithms.iter().map(|known| known.name()).collect();
+            return Err(invalid(
+                format!("client {client_id}: {member}"),
+                algorithm,
+                format!("the server has keys for {} alone", known.join(", ")),
+                "choose one of them, or name the algorithm in the server's `signing_algorithms`",
+            ));
+        }
     }
     let rules = settings.rules.of_client(&metadata);
     rules.require_client(metadata)

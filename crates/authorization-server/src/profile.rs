@@ -14,6 +14,8 @@ use crate::configuration::{AssertionAudience, RegistrationAccess};
 
 mod clients;
 
+pub(crate) use clients::signed_for;
+
 /// What a server may do at all, from the laxest to the strictest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Profile {
@@ -276,12 +278,8 @@ impl ProfileRules {
     #[must_use]
     pub fn stricter(&self, other: &Self) -> Self {
         let both = |name: &&'static str, list: &[&'static str]| list.contains(name);
-        let algorithms = |one: AlgorithmSet, two: AlgorithmSet| {
-            let kept: Vec<_> = one.iter().filter(|algorithm| two.contains(*algorithm)).collect();
-            AlgorithmSet::of(&kept)
-        };
         let id_token = self.default_id_token_algorithm.or(other.default_id_token_algorithm);
-        let kept = algorithms(self.algorithms, other.algorithms);
+        let kept = self.algorithms.intersection(other.algorithms);
         Self {
             profile: self.profile.max(other.profile),
             openid: self.openid && other.openid,
@@ -294,7 +292,7 @@ impl ProfileRules {
                 .collect(),
             assertion_audience: self.assertion_audience.min(other.assertion_audience),
             algorithms: kept,
-            default_algorithms: algorithms(self.default_algorithms, other.default_algorithms),
+            default_algorithms: self.default_algorithms.intersection(other.default_algorithms),
             default_id_token_algorithm: id_token.filter(|algorithm| kept.contains(*algorithm)),
             pkce: self.pkce.max(other.pkce),
             response_types: self

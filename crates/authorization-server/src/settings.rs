@@ -12,9 +12,9 @@ use bindery_http::cors::AllowedOrigins;
 
 use crate::client_keys::FetchTimes;
 use crate::configuration::{
-    AcrConfiguration, AssertionAudience, AuthorizationDetailsConfiguration, CibaConfiguration,
-    ConfigurationInvalid, DeviceConfiguration, DpopConfiguration, IssuerBearerException, NoncePolicy,
-    RegistrationConfiguration, ReplayPlace, ScopeConfiguration, ServerConfiguration, SubjectType, invalid,
+    AcrConfiguration, AuthorizationDetailsConfiguration, CibaConfiguration, ConfigurationInvalid,
+    DeviceConfiguration, DpopConfiguration, IssuerBearerException, NoncePolicy, RegistrationConfiguration,
+    ReplayPlace, ScopeConfiguration, ServerConfiguration, SubjectType, invalid,
 };
 use crate::profile::ProfileRules;
 use crate::router::ENDPOINTS;
@@ -74,8 +74,6 @@ pub(crate) struct Settings {
     /// One key for each; the first signs access tokens.
     pub(crate) signing_algorithms: Vec<SignatureAlgorithm>,
     pub(crate) assertion_algorithms: AlgorithmSet,
-    /// Of the server's rules, for the server's own URLs.
-    pub(crate) assertion_audience: AssertionAudience,
     pub(crate) dpop_algorithms: AlgorithmSet,
     pub(crate) dpop: DpopConfiguration,
     pub(crate) cors: Option<AllowedOrigins>,
@@ -204,7 +202,6 @@ impl ServerConfiguration {
             refresh_grace: seconds(self.refresh_grace),
             signing_algorithms: signing,
             assertion_algorithms,
-            assertion_audience: server.assertion_audience,
             dpop_algorithms,
             dpop: self.dpop.clone(),
             cors: self.allowed_origins()?,

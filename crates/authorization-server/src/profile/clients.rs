@@ -4,6 +4,8 @@
 use std::fmt;
 
 use bindery_core::client_auth::ClientAuthMethod;
+use bindery_core::jose::algorithm::SignatureAlgorithm;
+use bindery_core::oauth::client_authorization::RequestObjectAlgorithm;
 use bindery_core::oauth::client_metadata::ClientMetadata;
 use bindery_core::oauth::sender_constraint::SenderConstraint;
 
@@ -33,14 +35,25 @@ impl ProfileRules {
             let rule = format!("the profile {profile} rotates no refresh tokens (FSP-AS-09)");
             return wrong("refresh_token_rotation", &true, rule, "remove it");
         }
-        if let Some(algorithm) = client.assertion_algorithm.filter(|one| !self.algorithms.contains(*one)) {
-            let rule = format!("the profile {profile} allows {} alone (FSP-CR-01)", self.algorithms);
-            return wrong(
-                "token_endpoint_auth_signing_alg",
-                &algorithm,
-                rule,
-                "let the client sign with one of them",
-            );
+        for (member, algorithm) in algorithms_of(&client) {
+            if !self.algorithms.contains(algorithm) {
+                let rule = format!("the profile {profile} allows {} alone (FSP-CR-01)", self.algorithms);
+                return wrong(member, &algorithm, rule, "choose one of them");
+            }
+        }
+        let flow = &client.authorization;
+        if self.require_signed_request_object
+            && flow.request_object_algorithm == Some(RequestObjectAlgorithm::Unsigned)
+        {
+            let rule = format!("the profile {profile} refuses unsigned requests (FMS-REQ-01)");
+            return wrong("request_object_signing_alg", &"none", rule, "name the client's algorithm");
+        }
+        if let Some(modes) = &flow.response_modes
+            && !modes.iter().any(|mode| self.response_modes.contains(&mode.name()))
+        {
+            let said = modes.iter().map(|mode| mode.name()).collect::<Vec<_>>().join(", ");
+            let rule = format!("the server answers by {} alone", self.response_modes.join(", "));
+            return wrong("response_modes", &said, rule, "name one of them");
         }
         let Some(narrowed) = self.sender_constraints.narrow(&client.sender_constraint) else {
             let known = self.sender_constraints.names().join(" and ");
@@ -66,4 +79,36 @@ impl ProfileRules {
             "register a key or a certificate for the client",
         ))
     }
+}
+
+/// Every signature algorithm that a registration names, whoever signs.
+fn algorithms_of(client: &ClientMetadata) -> impl Iterator<Item = (&'static str, SignatureAlgorithm)> {
+    let request_object = match client.authorization.request_object_algorithm {
+        Some(RequestObjectAlgorithm::Signed(algorithm)) => Some(algorithm),
+        Some(RequestObjectAlgorithm::Unsigned) | None => None,
+    };
+    let signed_by_client = [
+        ("token_endpoint_auth_signing_alg", client.assertion_algorithm),
+        ("request_object_signing_alg", request_object),
+        (
+            "backchannel_authentication_request_signing_alg",
+            client.backchannel.as_ref().and_then(|backchannel| backchannel.request_algorithm),
+        ),
+    ];
+    let signed_by_client = signed_by_client.into_iter().filter_map(|(name, said)| Some((name, said?)));
+    signed_by_client.chain(signed_for(client))
+}
+
+/// The algorithms with which the client wants to be answered.
+pub(crate) fn signed_for(
+    client: &ClientMetadata,
+) -> impl Iterator<Item = (&'static str, SignatureAlgorithm)> {
+    [
+        ("id_token_signed_response_alg", client.openid.id_token_algorithm),
+        ("userinfo_signed_response_alg", client.openid.userinfo_algorithm),
+        ("authorization_signed_response_alg", client.authorization.response_algorithm),
+        ("introspection_signed_response_alg", client.introspection.algorithm),
+    ]
+    .into_iter()
+    .filter_map(|(name, said)| Some((name, said?)))
 }

@@ -37,15 +37,39 @@ impl Rules {
         self.of_profile(profile_of(client))
     }
 
+    /// A client may keep a stricter profile than its server, never a laxer one.
+    pub(crate) fn require_profile(&self, client: &ClientMetadata) -> Result<(), ConfigurationInvalid> {
+        let Some(name) = &client.profile else { return Ok(()) };
+        let option = format!("client {}: profile", client.client_id);
+        let fitting: Vec<_> = Profile::ALL
+            .into_iter()
+            .filter(|profile| *profile >= self.server.profile)
+            .map(Profile::name)
+            .collect();
+        match fitting.contains(&name.as_str()) {
+            true => Ok(()),
+            false => Err(invalid(
+                option,
+                name,
+                format!(
+                    "it is no profile that is at least as strict as the server's, {}",
+                    self.server.profile
+                ),
+                format!("choose among {}, or remove it", fitting.join(", ")),
+            )),
+        }
+    }
+
     pub(crate) fn of_profile(&self, profile: Option<Profile>) -> &ProfileRules {
         let stricter = profile.and_then(|own| self.stricter.iter().find(|rules| rules.profile == own));
         stricter.unwrap_or(&self.server)
     }
 }
 
-/// The client's own `profile`.
-const fn profile_of(_: &ClientMetadata) -> Option<Profile> {
-    None
+/// The client's own `profile`; a name that means nothing, or less than the server's, was refused when the
+/// registration was judged.
+fn profile_of(client: &ClientMetadata) -> Option<Profile> {
+    client.profile.as_deref().and_then(Profile::from_name)
 }
 
 impl ServerConfiguration {

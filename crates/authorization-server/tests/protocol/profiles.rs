@@ -209,3 +209,81 @@ async fn the_openid_profile_has_an_rs256_key_beside_es256() {
     let kinds: Vec<_> = keys.as_array().unwrap().iter().map(|key| key["kty"].clone()).collect();
     assert!(kinds.contains(&json!("RSA")) && kinds.contains(&json!("EC")), "{keys}");
 }
+
+#[tokio::test]
+async fn a_client_may_keep_a_stricter_profile_and_never_a_laxer_one() {
+    let setup = Setup::new();
+    let client = |id: &str, members: Value| {
+        let clients = setup.configuration["client"].as_array().unwrap();
+        let mut client = clients.iter().find(|client| client["client_id"] == id).unwrap().clone();
+        client.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        client
+    };
+    let judged = |profile: &'static str, client: Value| async move {
+        start(of(profile, json!({"client": [client]}))).await.map(drop)
+    };
+    for (server, own, fits) in [
+        ("openid", "oauth2.1", true),
+        ("oauth2.1", "oauth2.1", true),
+        ("oauth2.1", "fapi2-message-signing", true),
+        ("oauth2.1", "openid", false),
+        ("fapi2-message-signing", "fapi2-security", false),
+        ("oauth2.1", "fapi2", false),
+    ] {
+        let outcome = judged(server, client("jwt-dpop", json!({"profile": own}))).await;
+        assert_eq!(outcome.is_ok(), fits, "{server} {own}: {outcome:?}");
+        let named = "`client jwt-dpop: profile`";
+        assert!(fits || outcome.unwrap_err().contains(named));
+    }
+    // The stricter rules are the client's own: what they have no room for is refused for it alone.
+    for (id, members, option) in [
+        ("basic-client", json!({}), "token_endpoint_auth_method"),
+        ("jwt-exception", json!({}), "sender_constraint"),
+        ("jwt-rotating", json!({}), "refresh_token_rotation"),
+        ("jwt-client", json!({"id_token_signed_response_alg": "RS256"}), "id_token_signed_response_alg"),
+        ("jwt-client", json!({"request_object_signing_alg": "RS256"}), "request_object_signing_alg"),
+        ("jwt-client", json!({"request_object_signing_alg": "none"}), "request_object_signing_alg"),
+        ("jwt-client", json!({"response_modes": ["query"]}), "response_modes"),
+    ] {
+        let lax = of("openid", json!({"client": [client(id, members.clone())]}));
+        start(lax).await.unwrap();
+        let mut strict = client(id, members);
+        strict["profile"] = json!("fapi2-message-signing");
+        let error = judged("openid", strict).await.unwrap_err();
+        assert!(error.contains(&format!("`client {id}: {option}`")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_stricter_client_authenticates_by_its_own_rules() {
+    let mut setup = Setup::new();
+    let mut strict = setup.configuration["client"][0].clone();
+    strict["client_id"] = json!("strict");
+    strict["profile"] = json!("fapi2-security");
+    setup.configuration["client"].as_array_mut().unwrap().push(strict);
+    let world = setup.start().await;
+    let with = |client: &str, audience: &str| {
+        Call::token("client_credentials")
+            .assertion(world.assertion_with(client, &json!({"aud": audience})))
+            .dpop(world.proof(&key()))
+    };
+    let token_endpoint = format!("{}/token", crate::support::ISSUER);
+    world.send(with("jwt-client", &token_endpoint)).await.ok();
+    world.send(with("strict", &token_endpoint)).await.error(401, "invalid_client");
+    world.send(with("strict", crate::support::ISSUER)).await.ok();
+}
+
+#[tokio::test]
+async fn a_client_wants_to_be_answered_by_a_key_that_there_is() {
+    let setup = Setup::new();
+    let mut client = setup.configuration["client"][0].clone();
+    client["userinfo_signed_response_alg"] = json!("PS256");
+    let error = start(of("oauth2.1", json!({"client": [client.clone()]}))).await.unwrap_err();
+    assert!(
+        error.contains("userinfo_signed_response_alg") && error.contains("signing_algorithms"),
+        "{error}"
+    );
+    start(of("oauth2.1", json!({"client": [client], "signing_algorithms": ["ES256", "PS256"]})))
+        .await
+        .unwrap();
+}

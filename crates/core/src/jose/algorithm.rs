@@ -102,6 +102,12 @@ impl AlgorithmSet {
         self.0 & (1 << algorithm as u8) != 0
     }
 
+    /// What both sets accept.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Whether the set accepts nothing.
     #[must_use]
     pub const fn is_empty(self) -> bool {
