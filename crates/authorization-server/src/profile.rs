@@ -7,6 +7,7 @@ use std::fmt;
 
 use bindery_core::client_auth::ClientAuthMethod;
 use bindery_core::jose::algorithm::{AlgorithmSet, SignatureAlgorithm};
+use bindery_core::oauth::request_object::RequestObjectRules;
 use bindery_core::oauth::sender_constraint::SenderConstraint;
 use serde::{Deserialize, Serialize};
 
@@ -274,6 +275,20 @@ impl Profile {
 }
 
 impl ProfileRules {
+    /// Which claims a request object must have (FMS-REQ-02 to -04, JAR-4-01).
+    pub(crate) const fn request_object_rules(&self) -> RequestObjectRules {
+        match self.profile {
+            Profile::Fapi2Security | Profile::Fapi2MessageSigning => RequestObjectRules::MessageSigning,
+            Profile::OAuth21 => RequestObjectRules::Jar,
+            Profile::OpenId => RequestObjectRules::OpenId,
+        }
+    }
+
+    /// Whether a client that registered `none` may leave its request objects unsigned (OIDC-6-01).
+    pub(crate) const fn unsigned_request_objects(&self) -> bool {
+        matches!(self.profile, Profile::OpenId)
+    }
+
     /// What holds where two sets of rules meet: of every answer the stricter one.
     #[must_use]
     pub fn stricter(&self, other: &Self) -> Self {

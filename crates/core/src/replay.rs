@@ -13,6 +13,8 @@ pub enum ReplayKind {
     DpopProof,
     /// A client assertion, by client and `jti`.
     ClientAssertion,
+    /// A request object, by client and `jti` (JAR-X-01).
+    RequestObject,
 }
 
 impl ReplayKind {
@@ -22,6 +24,7 @@ impl ReplayKind {
         match self {
             Self::DpopProof => 1,
             Self::ClientAssertion => 2,
+            Self::RequestObject => 3,
         }
     }
 }

@@ -8,14 +8,27 @@ use bindery_core::oauth::authorization_request::{
     AuthorizationRequest, ResponseMode, validate,
 };
 use bindery_core::oauth::form::Form;
+use bindery_core::oauth::client_metadata::ClientKeys;
+use bindery_core::oauth::request_object::{
+    RequestObjectPolicy, RequestObjectRefused, verify_request_object,
+};
+use bindery_core::replay::{ReplayEntry, ReplayKind, ReplayOutcome};
 use bindery_core::time::UnixTime;
+use bindery_crypto::AwsLc;
 
 use crate::client_registry::Client;
+use crate::event::AuditEvent;
 use crate::server::Server;
 
 /// Parameters by which a client authenticates at PAR; they may stand beside a request object (RFC 9126 section 3).
 const BESIDE_REQUEST_OBJECT: [&str; 5] =
     ["client_id", "client_secret", "client_assertion", "client_assertion_type", "request"];
+
+/// JAR-X-01: an object that names itself is good once.
+const REPLAYED: AuthorizationError = AuthorizationError::RequestObject {
+    reason: "request_object_replayed",
+    sentence: "The request object was used before.",
+};
 
 /// How the request came.
 #[derive(Clone, Copy, Debug)]
@@ -126,10 +139,55 @@ const fn untold(error: AuthorizationError) -> AuthorizationRefused {
 
 /// RFC 9101 section 6: signed by this client, for this issuer, now; once, where it names itself.
 async fn verify(
-    _server: &Server,
-    _object: &str,
-    _client: &Client,
-    _now: UnixTime,
+    server: &Server,
+    object: &str,
+    client: &Client,
+    now: UnixTime,
 ) -> Result<AuthorizationParameters, AuthorizationError> {
-    Err(AuthorizationError::RequestNotSupported)
+    let metadata = &client.metadata;
+    let rules = server.settings.rules.of_client(metadata);
+    let policy = RequestObjectPolicy {
+        issuer: &server.settings.issuer,
+        now,
+        algorithms: rules.algorithms,
+        rules: rules.request_object_rules(),
+        unsigned: rules.unsigned_request_objects(),
+    };
+    let attempt = async |unknown_key: bool| {
+        let keys = server.client_keys.keys(&metadata.keys, now, unknown_key).await;
+        let keys = keys.map_err(|_| RequestObjectRefused::UnknownKey)?;
+        verify_request_object(object, metadata, &keys, &policy, &AwsLc)
+    };
+    let verified = match attempt(false).await {
+        // The client may have changed its key since its set was fetched (FSP-CR-05).
+        Err(RequestObjectRefused::UnknownKey | RequestObjectRefused::Signature)
+            if matches!(metadata.keys, ClientKeys::Uri(_)) =>
+        {
+            attempt(true).await
+        }
+        outcome => outcome,
+    };
+    let verified = verified.map_err(|refused| {
+        let client_id = &metadata.client_id;
+        server.audit.record(AuditEvent::RequestObjectRefused { client_id, reason: refused.reason() });
+        AuthorizationError::RequestObject { reason: refused.reason(), sentence: refused.sentence() }
+    })?;
+    if let (Some(identifier), Some(expires_at)) = (&verified.identifier, verified.expires_at) {
+        let entry = ReplayEntry {
+            kind: ReplayKind::RequestObject,
+            owner: metadata.client_id.as_bytes(),
+            target: ("", ""),
+            identifier,
+            expires_at,
+        };
+        match server.store.claim_once(entry, now).await {
+            ReplayOutcome::Inserted => {}
+            // JAR-X-01.
+            ReplayOutcome::Duplicate => return Err(REPLAYED),
+            ReplayOutcome::Full | ReplayOutcome::Unavailable => {
+                return Err(AuthorizationError::TemporarilyUnavailable);
+            }
+        }
+    }
+    Ok(verified.parameters)
 }

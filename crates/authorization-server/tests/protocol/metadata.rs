@@ -46,6 +46,7 @@ async fn both_mechanisms_are_advertised_with_aliases() {
         "token_endpoint": format!("{MTLS}/token"),
         "introspection_endpoint": format!("{MTLS}/introspect"),
         "revocation_endpoint": format!("{MTLS}/revoke"),
+        "pushed_authorization_request_endpoint": format!("{MTLS}/par"),
     });
     assert_eq!(document["mtls_endpoint_aliases"], aliases);
     for empty in document.as_object().unwrap().iter().filter(|(_, value)| **value == json!([])) {
@@ -124,7 +125,7 @@ async fn every_advertised_endpoint_and_grant_answers_and_others_do_not() {
         let error = world.send(Call::token(&grant)).await;
         error.error(401, "invalid_client");
     }
-    for grant in ["password", "authorization_code", "implicit", "client_credentials "] {
+    for grant in ["password", "implicit", "client_credentials "] {
         world.send(Call::token(grant)).await.error(400, "unsupported_grant_type");
     }
     assert_eq!(world.send(Call::to("/register")).await.status.as_u16(), 404);
