@@ -21,7 +21,7 @@ use bindery_core::token::access_token::{
 use bindery_core::token::confirmation::Confirmation;
 use bindery_crypto::AwsLc;
 use bindery_store::authorization::{RefreshTokenState, Revocation};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::server::{Server, unavailable};
 
@@ -101,6 +101,7 @@ async fn find_jwt(server: &Server, text: &str, now: UnixTime) -> Result<Option<I
         identifier: Some(identifier.into()),
         confirmation: verified.confirmation(),
         refresh: false,
+        further: further(|name| verified.claim(name)),
     };
     Ok(Some(IssuedToken { kind: TokenKind::Jwt { identifier: identifier.into() }, token }))
 }
@@ -151,6 +152,7 @@ pub(crate) async fn find_opaque(
         identifier: Some(record.jti),
         confirmation,
         refresh: false,
+        further: further(|name| record.claims.get(name)),
     };
     Ok(Some(IssuedToken { kind: TokenKind::Opaque { digest }, token }))
 }
@@ -180,11 +182,17 @@ async fn find_refresh(
         identifier: None,
         confirmation,
         refresh: true,
+        further: Map::new(),
     };
     Ok(Some(IssuedToken { kind: TokenKind::Refresh { grant_id: grant.grant_id }, token: active }))
 }
 
 /// The audiences that a claim `aud` names.
+fn further<'t>(claim: impl Fn(&str) -> Option<&'t Value>) -> Map<String, Value> {
+    let named = ActiveToken::FURTHER.iter();
+    named.filter_map(|name| Some(((*name).to_owned(), claim(name)?.clone()))).collect()
+}
+
 pub(crate) fn audience(claim: Option<&Value>) -> Vec<String> {
     match claim {
         Some(Value::String(one)) => vec![one.clone()],

@@ -7,11 +7,9 @@ use bindery_core::oauth::authorization_request::{
     AuthorizationError, AuthorizationParameters, AuthorizationPolicy, AuthorizationRefused,
     AuthorizationRequest, ResponseMode, validate,
 };
-use bindery_core::oauth::form::Form;
 use bindery_core::oauth::client_metadata::ClientKeys;
-use bindery_core::oauth::request_object::{
-    RequestObjectPolicy, RequestObjectRefused, verify_request_object,
-};
+use bindery_core::oauth::form::Form;
+use bindery_core::oauth::request_object::{RequestObjectPolicy, RequestObjectRefused, verify_request_object};
 use bindery_core::replay::{ReplayEntry, ReplayKind, ReplayOutcome};
 use bindery_core::time::UnixTime;
 use bindery_crypto::AwsLc;

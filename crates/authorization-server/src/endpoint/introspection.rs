@@ -1,17 +1,25 @@
-//! Token introspection (RFC 7662). The caller authenticates as a client, and is told of a token only if it is
+//! Token introspection (RFC 7662), plain or signed (RFC 9701). The caller authenticates as a client, and is told of a token only if it is
 //! the resource server that the token is for, or the client that it was issued to; everything else is
 //! inactive, in the same bytes (INT-2-03). A DPoP header here is not the token's proof and is not looked at
 //! (DPOP-6.2-03, AMB-28).
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bindery_core::oauth::client_metadata::ClientMetadata;
-use bindery_core::oauth::introspection::{ActiveToken, IntrospectionResponse};
+use bindery_core::oauth::introspection::{
+    ActiveToken, INTROSPECTION_MEDIA_TYPE, INTROSPECTION_TYPE, IntrospectionResponse,
+};
 use bindery_core::oauth::token_error::TokenError;
 use bindery_core::oauth::token_query::TokenQuery;
-use http::StatusCode;
+use bindery_core::time::UnixTime;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::{FormRequest, json, refuse};
+use crate::client_registry::Client;
+use crate::event::AuditEvent;
 use crate::server::{AuthorizationServer, Server};
 use crate::{authenticate, issued_token};
 
@@ -19,28 +27,72 @@ pub(crate) const PATH: &str = "/introspect";
 
 pub(crate) async fn answer(State(server): State<AuthorizationServer>, request: Request) -> Response {
     let server = &*server.0;
+    let asks_for_jwt = accepts_jwt(request.headers());
     match respond(server, request).await {
-        Ok(answer) => json(StatusCode::OK, answer.render()),
+        Ok(answer) => answer.render(server, asks_for_jwt),
         Err(error) => refuse(server, error),
     }
 }
 
-async fn respond(server: &Server, request: Request) -> Result<IntrospectionResponse, TokenError> {
+/// JINT-3-01: a caller that wants the signed form names its media type.
+fn accepts_jwt(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut names = values.flat_map(|value| value.split(','));
+    names.any(|name| {
+        name.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(INTROSPECTION_MEDIA_TYPE)
+    })
+}
+
+/// What is said, to whom, when.
+struct Answer {
+    said: IntrospectionResponse,
+    caller: Arc<Client>,
+    now: UnixTime,
+}
+
+impl Answer {
+    /// JSON, or the signed form where the caller asks for it or the profile demands it (RFC 9701, FMS-INT-01).
+    fn render(self, server: &Server, asks_for_jwt: bool) -> Response {
+        let Self { said, caller, now } = self;
+        let client = &caller.metadata;
+        let demanded = server.settings.rules.of_client(client).require_signed_introspection;
+        if !(asks_for_jwt || demanded) {
+            return json(StatusCode::OK, said.render());
+        }
+        let claims = said.signed_claims(&server.settings.issuer, &client.client_id, now);
+        let keys = server.signing_keys.current();
+        match keys.sign_as(client.introspection.algorithm, Some(INTROSPECTION_TYPE), &claims) {
+            Ok(signed) => {
+                let mut response = json(StatusCode::OK, signed.into_bytes());
+                let media_type = HeaderValue::from_static(INTROSPECTION_MEDIA_TYPE);
+                response.headers_mut().insert(CONTENT_TYPE, media_type);
+                response
+            }
+            Err(_) => {
+                server.audit.record(AuditEvent::SigningFailed {});
+                refuse(server, TokenError::Unavailable)
+            }
+        }
+    }
+}
+
+async fn respond(server: &Server, request: Request) -> Result<Answer, TokenError> {
     let form = FormRequest::receive(server, request).await?;
     let now = form.arrived_at;
     let presented = form.presented(server)?;
     let query = TokenQuery::parse(form.body())?;
     let authentication = authenticate::client(server, PATH, &presented, &query.client, now).await;
-    let (caller, client) = authentication.require()?;
+    let (authenticated, caller) = authentication.require()?;
     // INT-4-01: saying a name is not authentication.
-    if caller.is_public() {
+    if authenticated.is_public() {
         return Err(TokenError::ClientAuthentication { basic: false });
     }
     let found = issued_token::find(server, &query.token, now).await?;
-    match found.filter(|found| concerns(&found.token, &client.metadata)) {
-        Some(found) => Ok(IntrospectionResponse::Active(Box::new(found.token))),
-        None => Ok(IntrospectionResponse::Inactive),
-    }
+    let said = match found.filter(|found| concerns(&found.token, &caller.metadata)) {
+        Some(found) => IntrospectionResponse::Active(Box::new(found.token)),
+        None => IntrospectionResponse::Inactive,
+    };
+    Ok(Answer { said, caller, now })
 }
 
 /// INT-2-04, JINT-8-01. A refresh token concerns nobody but its client.

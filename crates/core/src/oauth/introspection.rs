@@ -40,6 +40,14 @@ pub struct ActiveToken {
     pub confirmation: Confirmation,
     /// Whether this is a refresh token, which has no `token_type`.
     pub refresh: bool,
+    /// What else the token says, as far as callers may know it: [`ActiveToken::FURTHER`].
+    pub further: Map<String, Value>,
+}
+
+impl ActiveToken {
+    /// Claims of an access token that introspection passes on: how the person was authenticated (RFC 9470 section
+    /// 6.2), what was granted in detail (RFC 9396 section 9.2), who acts (RFC 8693 section 4.1).
+    pub const FURTHER: [&'static str; 5] = ["auth_time", "acr", "amr", "authorization_details", "act"];
 }
 
 /// The answer.
@@ -86,6 +94,7 @@ impl IntrospectionResponse {
             }
             Self::Active(token) => token,
         };
+        members.extend(token.further.clone());
         members.insert("active".into(), true.into());
         members.insert("iss".into(), token.issuer.clone().into());
         members.insert("client_id".into(), token.client_id.clone().into());
@@ -128,6 +137,7 @@ mod tests {
             expires_at: UnixTime::from_seconds(400),
             identifier: None,
             confirmation: Confirmation::Unbound,
+            further: Map::new(),
             refresh: false,
         };
         let signed = |response: &IntrospectionResponse| {
