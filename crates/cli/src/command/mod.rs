@@ -1,5 +1,6 @@
 //! The commands, one file each, and the table that clap reads. What help says is generated from here.
 
+mod account;
 mod client;
 mod demo;
 mod explain;
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Request(request::Arguments),
     /// Say check by check what holds and what fails in a token, a proof or a whole request
     Explain(explain::Arguments),
+    /// Make, list, show, disable and delete the accounts of people who sign in at the built-in pages
+    Account(account::Arguments),
     /// Add, list, show and disable the authorization server's clients
     Client(client::Arguments),
 }
@@ -60,6 +63,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Status> {
         Command::Gateway(arguments) => asynchronous(gateway::run(arguments)),
         Command::Request(arguments) => asynchronous(request::run(arguments, &mut out)),
         Command::Explain(arguments) => explain::run(arguments, &mut out),
+        Command::Account(arguments) => asynchronous(account::run(arguments, &mut out)),
         Command::Client(arguments) => asynchronous(client::run(arguments, &mut out)),
     }
 }

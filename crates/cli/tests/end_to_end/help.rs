@@ -15,7 +15,7 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn help_says_what_it_said() {
-    let commands: [&[&str]; 13] = [
+    let commands: &[&[&str]] = &[
         &[],
         &["demo"],
         &["server"],
@@ -23,6 +23,15 @@ fn help_says_what_it_said() {
         &["gateway"],
         &["request"],
         &["explain"],
+        &["account"],
+        &["account", "add"],
+        &["account", "list"],
+        &["account", "show"],
+        &["account", "disable"],
+        &["account", "enable"],
+        &["account", "passwd"],
+        &["account", "unlock"],
+        &["account", "delete"],
         &["client"],
         &["client", "add"],
         &["client", "list"],
@@ -31,7 +40,7 @@ fn help_says_what_it_said() {
         &["client", "grant"],
     ];
     for arguments in commands {
-        let name = if arguments.is_empty() { "bindery".into() } else { arguments.join("-") };
+        let name: String = if arguments.is_empty() { "bindery".into() } else { arguments.join("-") };
         insta::assert_snapshot!(name, help(arguments));
     }
 }
@@ -48,7 +57,7 @@ fn every_command_has_its_snapshot() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|name| *name != "help")
         .collect();
-    assert_eq!(names, ["demo", "server", "gateway", "request", "explain", "client"]);
+    assert_eq!(names, ["demo", "server", "gateway", "request", "explain", "account", "client"]);
 }
 
 #[test]

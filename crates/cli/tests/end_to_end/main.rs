@@ -9,6 +9,7 @@
     reason = "a panic in a test is its verdict, in its support too"
 )]
 
+mod accounts;
 mod attacker;
 mod demo;
 mod durability;

@@ -1,0 +1,277 @@
+//! `bindery account`: the people who can sign in at the built-in pages. Passwords are read from a prompt or
+//! from standard input, never from the command line, where everybody on the machine could see them.
+
+use std::io::{BufRead as _, IsTerminal as _, Read as _, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use bindery_authorization_server::people::accounts::{self, NewAccount};
+use bindery_authorization_server::people::username::{MAXIMUM_PASSWORD, normalise_username};
+use bindery_core::time::UnixTime;
+use bindery_http::{Clock as _, SystemClock};
+use bindery_store::AuthorizationStore;
+use bindery_store::record::AccountRecord;
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use super::Status;
+use super::server::ServerFile;
+
+/// How many accounts are read at once.
+const PAGE: u32 = 500;
+
+/// Changes the built-in accounts in the store of a server's configuration. The server may be running.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The server's configuration file
+    #[arg(long, value_name = "TOML", env = "BINDERY_SERVER_CONFIG", global = true)]
+    config: Option<PathBuf>,
+    /// Whose accounts, when several issuers are configured
+    #[arg(long, value_name = "URL", global = true)]
+    issuer: Option<String>,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make an account; asks for its password, or reads it from standard input
+    Add(Add),
+    /// List the accounts, one line each
+    List,
+    /// Show one account, without its password
+    Show(Name),
+    /// Disable an account: nobody signs in to it, its sessions end, and what clients hold of it is revoked
+    Disable(Name),
+    /// Enable a disabled account
+    Enable(Name),
+    /// Set a new password and end all sessions; asks for it, or reads it from standard input
+    Passwd(Name),
+    /// Let an account sign in at once that is locked after too many wrong passwords
+    Unlock(Name),
+    /// Delete an account with its sessions and all that clients hold of it
+    Delete(Name),
+}
+
+#[derive(Debug, Args)]
+struct Name {
+    /// The user name
+    username: String,
+}
+
+#[derive(Debug, Args)]
+struct Add {
+    /// The user name
+    username: String,
+    /// The subject (`sub`) of an account that moves here from elsewhere; it can't have passkeys then
+    #[arg(long)]
+    subject: Option<String>,
+    /// An OpenID Connect claim, as NAME=VALUE (VALUE as JSON, or as text); may be repeated
+    #[arg(long = "claim", value_name = "NAME=VALUE")]
+    claims: Vec<String>,
+}
+
+pub(crate) async fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Result<Status> {
+    super::log_to_stderr("warn");
+    let config = arguments
+        .config
+        .context("--config is missing: name the server's configuration file, or set BINDERY_SERVER_CONFIG")?;
+    let file = ServerFile::read(&config)?;
+    let file = file.issuer(arguments.issuer.as_deref())?;
+    if !file.store.is_durable() {
+        bail!(
+            "{} keeps its store in memory, so there is nothing to change; set [store] path",
+            config.display()
+        );
+    }
+    let store = file.store.open().await?;
+    let store = &*store;
+    let now = SystemClock.now();
+    let minimum = file.server.people.password_minimum;
+    match arguments.action {
+        Action::Add(add) => make(store, add, minimum, now, out).await,
+        Action::List => list(store, out).await,
+        Action::Show(name) => {
+            let account = find(store, &name.username).await?;
+            writeln!(out, "{:#}", shown(&account))?;
+            Ok(Status::Done)
+        }
+        Action::Disable(name) => disable(store, &name.username, now, out).await,
+        Action::Enable(name) => {
+            change(store, &name.username, now, |account| account.disabled = false).await?;
+            writeln!(out, "enabled {}", name.username)?;
+            Ok(Status::Done)
+        }
+        Action::Passwd(name) => set_password(store, &name.username, minimum, now, out).await,
+        Action::Unlock(name) => {
+            let unlock = |account: &mut AccountRecord| {
+                account.failed_logins = 0;
+                account.locked_until = None;
+            };
+            change(store, &name.username, now, unlock).await?;
+            writeln!(out, "unlocked {}", name.username)?;
+            Ok(Status::Done)
+        }
+        Action::Delete(name) => delete(store, &name.username, now, out).await,
+    }
+}
+
+async fn make(
+    store: &dyn AuthorizationStore,
+    add: Add,
+    minimum: u32,
+    now: UnixTime,
+    out: &mut dyn Write,
+) -> anyhow::Result<Status> {
+    normalise_username(&add.username).with_context(|| format!("account {:?}", add.username))?;
+    let mut claims = Map::new();
+    for claim in &add.claims {
+        let (name, value) =
+            claim.split_once('=').with_context(|| format!("--claim {claim:?}: write it as NAME=VALUE"))?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        claims.insert(name.to_owned(), value);
+    }
+    if let Some(subject) = &add.subject {
+        require_subject(subject)?;
+    }
+    let password = Some(read_new_password()?);
+    let new = NewAccount { username: add.username.clone(), password, claims, subject: add.subject };
+    let account = accounts::add(store, new, minimum, now)
+        .await
+        .with_context(|| format!("account {:?} was not made", add.username))?;
+    writeln!(out, "{:#}", shown(&account))?;
+    Ok(Status::Done)
+}
+
+/// AT68-5-02: subjects of people and of clients never meet.
+fn require_subject(subject: &str) -> anyhow::Result<()> {
+    let printable = subject.bytes().all(|byte| byte.is_ascii_graphic());
+    if subject.is_empty() || subject.len() > 255 || !printable || subject.starts_with("client:") {
+        bail!(
+            "--subject {subject:?}: a subject is 1 to 255 visible ASCII characters and does not begin with \
+             `client:`, which is the namespace of clients"
+        );
+    }
+    Ok(())
+}
+
+async fn list(store: &dyn AuthorizationStore, out: &mut dyn Write) -> anyhow::Result<Status> {
+    let now = SystemClock.now();
+    let mut after: Option<String> = None;
+    loop {
+        let page = store.list_accounts(after.as_deref(), PAGE).await?;
+        for account in &page {
+            writeln!(out, "{:<32} {:<26} {}", account.username, account.subject, state(account, now))?;
+        }
+        match page.last() {
+            Some(last) if page.len() >= PAGE as usize => after = Some(last.subject.clone()),
+            _ => return Ok(Status::Done),
+        }
+    }
+}
+
+async fn disable(
+    store: &dyn AuthorizationStore,
+    username: &str,
+    now: UnixTime,
+    out: &mut dyn Write,
+) -> anyhow::Result<Status> {
+    // First nobody new comes in, then whoever is in goes.
+    let account = change(store, username, now, |account| account.disabled = true).await?;
+    accounts::end_everything(store, &account.subject, true, now).await?;
+    writeln!(out, "disabled {username}")?;
+    Ok(Status::Done)
+}
+
+async fn delete(
+    store: &dyn AuthorizationStore,
+    username: &str,
+    now: UnixTime,
+    out: &mut dyn Write,
+) -> anyhow::Result<Status> {
+    let account = change(store, username, now, |account| account.disabled = true).await?;
+    accounts::end_everything(store, &account.subject, true, now).await?;
+    store.delete_account(&account.subject).await?;
+    writeln!(out, "deleted {username}")?;
+    Ok(Status::Done)
+}
+
+async fn set_password(
+    store: &dyn AuthorizationStore,
+    username: &str,
+    minimum: u32,
+    now: UnixTime,
+    out: &mut dyn Write,
+) -> anyhow::Result<Status> {
+    let account = find(store, username).await?;
+    let password = read_new_password()?;
+    let hash = accounts::hash_new(&password, &account.username, minimum)?;
+    let changed = change(store, username, now, |account| {
+        account.password_hash = Some(hash.clone());
+        account.failed_logins = 0;
+        account.locked_until = None;
+    });
+    let account = changed.await?;
+    accounts::end_everything(store, &account.subject, false, now).await?;
+    writeln!(out, "changed the password of {username} and ended all sessions")?;
+    Ok(Status::Done)
+}
+
+async fn find(store: &dyn AuthorizationStore, username: &str) -> anyhow::Result<AccountRecord> {
+    accounts::find(store, username)
+        .await
+        .with_context(|| format!("account {username:?}; `bindery account list` names them all"))
+}
+
+async fn change(
+    store: &dyn AuthorizationStore,
+    username: &str,
+    now: UnixTime,
+    edit: impl FnMut(&mut AccountRecord),
+) -> anyhow::Result<AccountRecord> {
+    accounts::change(store, username, now, edit)
+        .await
+        .with_context(|| format!("account {username:?}; `bindery account list` names them all"))
+}
+
+/// Twice from a terminal, without echo; one line from anything else.
+fn read_new_password() -> anyhow::Result<Zeroizing<String>> {
+    if std::io::stdin().is_terminal() {
+        let prompt = |text| rpassword::prompt_password(text).map(Zeroizing::new);
+        let password = prompt("New password: ").context("the password can't be read")?;
+        if *password != *prompt("Once more: ").context("the password can't be read")? {
+            bail!("the two passwords differ; try again");
+        }
+        return Ok(password);
+    }
+    let mut line = Zeroizing::new(String::with_capacity(2 * MAXIMUM_PASSWORD));
+    let most = u64::try_from(2 * MAXIMUM_PASSWORD).unwrap_or(u64::MAX);
+    let read = std::io::stdin().lock().take(most).read_line(&mut line);
+    read.context("the password can't be read from standard input; give it as one line of UTF-8")?;
+    Ok(Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+fn state(account: &AccountRecord, now: UnixTime) -> &'static str {
+    match account.locked_until {
+        _ if account.disabled => "disabled",
+        Some(until) if now < until => "locked",
+        _ => "active",
+    }
+}
+
+/// An account as it is shown: never its password's hash.
+fn shown(account: &AccountRecord) -> Value {
+    json!({
+        "username": account.username,
+        "subject": account.subject,
+        "state": state(account, SystemClock.now()),
+        "has_password": account.password_hash.is_some(),
+        "passkeys": account.passkeys.as_array().map_or(0, Vec::len),
+        "claims": account.claims,
+        "failed_logins": account.failed_logins,
+        "locked_until": account.locked_until.map(UnixTime::as_seconds),
+        "created_at": account.created_at.as_seconds(),
+        "updated_at": account.updated_at.as_seconds(),
+    })
+}
