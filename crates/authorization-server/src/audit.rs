@@ -3,15 +3,22 @@
 //! catalogue in `event` says, and never more.
 
 use crate::event::AuditEvent;
+use crate::metrics::IssuerMetrics;
 
 /// Where an issuer's events go. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct AuditLog;
+#[derive(Clone)]
+pub(crate) struct AuditLog {
+    metrics: IssuerMetrics,
+}
 
 impl AuditLog {
+    pub(crate) const fn new(metrics: IssuerMetrics) -> Self {
+        Self { metrics }
+    }
+
     /// Logs, counts and, as its class demands, stores the event. Never waits.
-    #[expect(clippy::unused_self, reason = "what is stored goes through a queue of this log")]
     pub(crate) fn record(&self, event: AuditEvent<'_>) {
         event.trace();
+        self.metrics.observe(&event);
     }
 }

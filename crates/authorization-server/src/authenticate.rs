@@ -48,7 +48,7 @@ impl ClientAuthentication {
 /// Authenticates the client of a request to `endpoint`, a path below the issuer such as `/token`.
 pub(crate) async fn client(
     server: &Server,
-    endpoint: &str,
+    endpoint: &'static str,
     presented: &Presented<'_>,
     parameters: &ClientParameters,
     now: UnixTime,

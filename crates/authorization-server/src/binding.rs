@@ -163,7 +163,7 @@ impl Evidence {
     }
 }
 
-fn proof_refused(server: &Server, endpoint: &str, rejection: &Rejection) {
+fn proof_refused(server: &Server, endpoint: &'static str, rejection: &Rejection) {
     server.audit.record(AuditEvent::DpopProofRefused {
         endpoint,
         reason: rejection.reason(),

@@ -6,7 +6,7 @@
 //! `server.audit.record(AuditEvent::Name { .. })` at the place that decides, and
 //! `BINDERY_WRITE_DOCS=1 cargo test -p bindery-authorization-server --lib event` to renew the page. Where no server
 //! is at hand, [`AuditEvent::trace`] logs and counts without storing; that suffices for [`EventClass::Operation`].
-//! Field types: `&str`, `Option<&str>`, `u64`, `bool`, `Shown` and `Option<Shown>` (anything with `Display`).
+//! Field types: `&str` (`&'static str` where the metrics take it for a label), `Option<&str>`, `u64`, `bool`, `Shown` and `Option<Shown>` (anything with `Display`).
 //! `client_id` and `subject` mean the same in every event; the store finds events by them.
 
 mod definition;
@@ -20,9 +20,9 @@ definition::events! {
     TokenIssued = "token_issued", Issuance, INFO, "An access token was issued." {
         client_id: &'a str = "the client",
         subject: &'a str = "whom the token speaks for",
-        grant_type: &'a str = "the grant that was redeemed",
-        method: &'a str = "how the client authenticated",
-        binding: &'a str = "what the token is bound to: `none`, `dpop`, `mtls` or `both`",
+        grant_type: &'static str = "the grant that was redeemed",
+        method: &'static str = "how the client authenticated",
+        binding: &'static str = "what the token is bound to: `none`, `dpop`, `mtls` or `both`",
         jkt: Option<Shown<'a>> = "thumbprint of the DPoP key",
         x5t: Option<Shown<'a>> = "thumbprint of the certificate",
         grant_id: Option<&'a str> = "the grant that it belongs to",
@@ -139,8 +139,8 @@ definition::events! {
     ClientAuthenticationFailed = "client_authentication_failed", Security, WARN,
         "A request's client authentication failed." {
         client_id: &'a str = "who the request says it is, shortened; anybody can say anything",
-        endpoint: &'a str = "the endpoint",
-        reason: &'a str = "the check that failed",
+        endpoint: &'static str = "the endpoint",
+        reason: &'static str = "the check that failed",
         detail: Shown<'a> = "what the operator needs to mend it",
     }
     ClientChainRefused = "client_chain_refused", Security, WARN,
@@ -150,15 +150,15 @@ definition::events! {
         reason: Shown<'a> = "the rule of RFC 5280 that it breaks",
     }
     DpopProofRefused = "dpop_proof_refused", Security, INFO, "A DPoP proof was refused." {
-        endpoint: &'a str = "the endpoint",
-        reason: &'a str = "the check that failed",
+        endpoint: &'static str = "the endpoint",
+        reason: &'static str = "the check that failed",
         blame: &'a str = "who can mend it",
         detail: Shown<'a> = "the facts, what the client claims shortened and escaped",
     }
     ResourceRequestRefused = "resource_request_refused", Security, INFO,
         "A request to a resource of the server itself (userinfo, administration) was refused." {
-        endpoint: &'a str = "the endpoint",
-        reason: &'a str = "the check that failed",
+        endpoint: &'static str = "the endpoint",
+        reason: &'static str = "the check that failed",
         blame: &'a str = "who can mend it",
         detail: Shown<'a> = "the facts, what the client claims shortened and escaped",
     }
@@ -254,7 +254,7 @@ definition::events! {
         issuer: &'a str = "the issuer identifier",
     }
     StoreFailed = "store_failed", Operation, ERROR, "The store did not answer; the request was refused." {
-        operation: &'a str = "what was asked of it",
+        operation: &'static str = "what was asked of it",
         error: Shown<'a> = "what it says",
     }
     MaintenanceFailed = "maintenance_failed", Operation, ERROR,
@@ -264,6 +264,16 @@ definition::events! {
     ConfigurationChecked = "configuration_checked", Operation, INFO,
         "`bindery server --check` found nothing wrong." {
         issuer: &'a str = "the issuer identifier",
+    }
+    Posture = "posture", Operation, INFO, "What the configuration of an issuer resolves to; told at every start." {
+        issuer: &'a str = "the issuer identifier",
+        profile: &'a str = "its profile",
+        document: &'a str = "the whole posture as JSON",
+    }
+    Risk = "risk", Operation, WARN, "Something that the configuration allows and that costs safety; told at every start." {
+        issuer: &'a str = "the issuer identifier",
+        risk: &'a str = "its stable name",
+        remedy: &'a str = "how to do without it",
     }
     Listening = "listening", Operation, INFO, "A listener is open." {
         address: Shown<'a> = "its address and port",

@@ -22,6 +22,7 @@ pub mod cookie_keys;
 mod endpoint;
 pub mod event;
 pub mod grant;
+mod health;
 #[expect(dead_code, reason = "the logout endpoint that call it come next: take this line away then")]
 mod id_token;
 #[expect(dead_code, reason = "the pages that call it come next: take this line away then")]
@@ -30,7 +31,9 @@ pub mod issue;
 mod issued_token;
 mod issuers;
 mod key_sealing;
+mod metrics;
 mod nonce_keys;
+mod observation;
 mod outbound;
 mod own_resource;
 pub mod people;
@@ -48,8 +51,11 @@ mod subject;
 
 pub use client_keys::{ClientKeysConfiguration, HttpKeySetFetcher, KeySetFetcher, KeySetUnavailable};
 pub use configuration::{ConfigurationInvalid, ServerConfiguration};
+pub use health::{NotReady, Readiness};
 pub use issuers::Issuers;
 pub use key_sealing::SealingKey;
+pub use metrics::Metrics;
+pub use observation::SPANS;
 pub use outbound::{Notification, Outbound, OutboundFailed};
 pub use profile::{BearerRule, PkceRule, Profile, ProfileRules, SenderConstraints};
 pub use server::{AuthorizationServer, ServerParts};

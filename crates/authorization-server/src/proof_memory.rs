@@ -14,7 +14,7 @@ use crate::configuration::{DpopConfiguration, ReplayPlace};
 use crate::start::StartFailed;
 
 pub(crate) enum ProofMemory {
-    Process(Box<ReplayMemory>),
+    Process(Box<ReplayMemory>, usize),
     Store(Arc<dyn AuthorizationStore>),
 }
 
@@ -29,21 +29,30 @@ impl ProofMemory {
             ReplayPlace::Memory => {
                 let key =
                     random_bytes().map_err(|_| StartFailed::Key("the machine's random source fails"))?;
-                Self::Process(Box::new(ReplayMemory::new(configuration.replay_bound, now, key)))
+                let bound = configuration.replay_bound;
+                Self::Process(Box::new(ReplayMemory::new(bound, now, key)), bound)
             }
         })
     }
 
     pub(crate) async fn insert(&self, entry: ReplayEntry<'_>, now: UnixTime) -> ReplayOutcome {
         match self {
-            Self::Process(memory) => memory.check_and_insert(entry, now).await,
+            Self::Process(memory, _) => memory.check_and_insert(entry, now).await,
             Self::Store(store) => store.claim_once(entry, now).await,
+        }
+    }
+
+    /// Live entries and how many there may be; nothing when the store remembers them.
+    pub(crate) fn occupancy(&self, now: UnixTime) -> Option<(usize, usize)> {
+        match self {
+            Self::Process(memory, bound) => Some((memory.live_entries(now), *bound)),
+            Self::Store(_) => None,
         }
     }
 
     pub(crate) fn accepted_since(&self) -> Option<UnixTime> {
         match self {
-            Self::Process(memory) => memory.accepted_since(),
+            Self::Process(memory, _) => memory.accepted_since(),
             // The store may itself be one that does not survive a restart.
             Self::Store(store) => store.claims_since(),
         }

@@ -2,6 +2,7 @@
 //! health probe. What is routed here is what metadata advertises; a path that is not here is not found.
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use bindery_core::oauth::metadata::{openid_configuration_path, well_known_path};
 use bindery_http::cors::CorsLayer;
@@ -11,6 +12,7 @@ use crate::endpoint::{
     authorize, health, introspection, jwks, metadata, pushed_authorization_request as pushed, revocation,
     token, userinfo,
 };
+use crate::observation::observe;
 use crate::server::AuthorizationServer;
 use crate::settings::Settings;
 use crate::{administration, people};
@@ -56,7 +58,7 @@ pub(crate) const ENDPOINTS: [Endpoint; 7] = [
 ];
 
 /// Probes, at the root whatever the issuer's path: who asks them knows no issuer.
-pub(crate) const PROBES: [&str; 1] = ["/healthz"];
+pub(crate) const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Whether people are asked anything.
 pub(crate) fn has_people(settings: &Settings) -> bool {
@@ -85,11 +87,11 @@ pub(crate) fn router(server: &AuthorizationServer) -> Router {
     if let Some(origins) = &settings.cors {
         router = router.layer(CorsLayer::new(origins.clone(), &[Method::GET, Method::POST]));
     }
-    router = router.route("/healthz", get(health::answer));
+    router = router.route("/healthz", get(health::live)).route("/readyz", get(health::ready));
     if has_people(settings) {
         router = router
             .route(&below(authorize::PATH), get(authorize::answer).post(authorize::answer))
             .merge(people::routes::routes(&settings.internal_path));
     }
-    router.with_state(server.clone())
+    router.with_state(server.clone()).layer(from_fn_with_state(server.clone(), observe))
 }

@@ -23,6 +23,7 @@ use crate::configuration::{ConfigurationInvalid, ServerConfiguration, TrustAncho
 use crate::cookie_keys::CookieKeys;
 use crate::event::AuditEvent;
 use crate::key_sealing::SealingKey;
+use crate::metrics::{IssuerMetrics, Metrics};
 use crate::nonce_keys::NonceKeys;
 use crate::outbound::Outbound;
 use crate::people::People;
@@ -54,6 +55,8 @@ pub struct ServerParts {
     pub takes_certificates: bool,
     /// Whether other processes can use the same store at the same time.
     pub store_is_shared: bool,
+    /// Where requests are counted; issuers of one process share one.
+    pub metrics: Metrics,
 }
 
 impl ServerParts {
@@ -71,6 +74,7 @@ impl ServerParts {
             outbound: None,
             takes_certificates: true,
             store_is_shared: false,
+            metrics: Metrics::new(),
         }
     }
 
@@ -126,6 +130,7 @@ pub(crate) struct Server {
     pub(crate) people: People,
     /// Under which pairwise subjects are made; as lasting as the sealing key.
     pub(crate) pairwise_key: MacKey,
+    pub(crate) metrics: IssuerMetrics,
     sealer: Sealer,
 }
 
@@ -138,8 +143,9 @@ impl AuthorizationServer {
         let settings = Arc::new(configuration.settings()?);
         settings.require_parts(&parts)?;
         let now = parts.clock.now();
-        let audit = AuditLog;
         let people = People::new(&configuration.people, &settings)?;
+        let metrics = parts.metrics.of(&settings.issuer);
+        let audit = AuditLog::new(metrics.clone());
         let client_keys = ClientKeyCache::new(parts.key_fetcher, settings.fetch_times);
         let trust_anchors = AnchorSets::load(&configuration.trust_anchors)?;
         let store = parts.store;
@@ -176,6 +182,7 @@ impl AuthorizationServer {
             audit,
             people,
             pairwise_key,
+            metrics,
             sealer,
         })))
     }

@@ -4,6 +4,7 @@
 
 mod command;
 mod demo;
+mod observation;
 mod settings;
 
 use std::process::ExitCode;

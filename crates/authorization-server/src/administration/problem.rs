@@ -12,6 +12,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
 use crate::event::AuditEvent;
+use crate::observation::Refused;
 
 /// The kinds of refusal. The name ends the `type` URI and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,6 +142,7 @@ impl From<StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        let (_, reason, _) = self.kind.row();
         let (status, document) = self.document();
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = Response::new(Body::from(body));
@@ -148,6 +150,7 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         render::forbid_storing(headers);
+        response.extensions_mut().insert(Refused(reason));
         response
     }
 }

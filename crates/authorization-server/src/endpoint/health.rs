@@ -1,4 +1,5 @@
-//! A probe for load balancers: the store answers, or the server is not ready. Says nothing else.
+//! Probes. `/healthz` says that the process answers: restart it when it does not. `/readyz` says whether it
+//! can do its work: send requests elsewhere while it can't. Neither says why; the operator's listener does.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -8,10 +9,22 @@ use http::StatusCode;
 
 use crate::server::AuthorizationServer;
 
-pub(crate) async fn answer(State(server): State<AuthorizationServer>) -> Response {
-    let ready = server.0.store.list_nonce_keys().await.is_ok();
+/// Liveness: whoever gets here is alive.
+pub(crate) async fn live() -> Response {
+    empty(StatusCode::OK)
+}
+
+/// Readiness: what requests need is there.
+pub(crate) async fn ready(State(server): State<AuthorizationServer>) -> Response {
+    empty(match server.readiness().await.require() {
+        Ok(()) => StatusCode::OK,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    })
+}
+
+fn empty(status: StatusCode) -> Response {
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    *response.status_mut() = status;
     render::forbid_storing(response.headers_mut());
     response
 }

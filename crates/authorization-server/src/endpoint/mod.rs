@@ -19,6 +19,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::event::AuditEvent;
+use crate::observation::Refused;
 use crate::server::Server;
 
 pub(crate) mod assets;
@@ -121,6 +122,7 @@ pub(crate) fn refuse(server: &Server, error: TokenError) -> Response {
     let window = ProofWindow { now, past: seconds(dpop.past), future: seconds(dpop.future) };
     let status = StatusCode::from_u16(error.form().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = json(status, error.render(&window));
+    response.extensions_mut().insert(Refused(error.form().reason));
     match error {
         TokenError::ClientAuthentication { basic: true } => {
             response

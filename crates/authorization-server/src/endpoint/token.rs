@@ -12,6 +12,7 @@ use http::StatusCode;
 use super::{FormRequest, json, refuse, x5t};
 use crate::configuration::NoncePolicy;
 use crate::event::AuditEvent;
+use crate::observation::note_client;
 use crate::server::{AuthorizationServer, Server};
 use crate::{authenticate, binding, grant, issue};
 
@@ -54,6 +55,7 @@ async fn respond(server: &Server, request: Request) -> Result<TokenResponse, Tok
         let held = grant::require_holder(request.grant, asked).await?;
         let binding = evidence.spend(server, &client.metadata, now).await?;
         let grant_type = held.grant_type();
+        note_client(authenticated.client_id(), Some(grant_type));
         let granted = held.redeem(&binding).await?;
         issue::mint(server, grant_type, granted, binding, &authenticated, &client.metadata, now).await
     };

@@ -191,8 +191,9 @@ macro_rules! events {
                 &EVENTS[self.place()]
             }
 
-            /// Logs the event, and stores nothing.
+            /// Logs and counts the event, and stores nothing.
             pub fn trace(&self) {
+                $crate::metrics::count_event(self.place(), self);
                 use definition::Field as _;
                 match self {
                     $(Self::$variant { $($field),* } => tracing::event!(

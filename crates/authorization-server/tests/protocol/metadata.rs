@@ -130,6 +130,7 @@ async fn every_advertised_endpoint_and_grant_answers_and_others_do_not() {
     }
     assert_eq!(world.send(Call::to("/register")).await.status.as_u16(), 404);
     assert_eq!(get(&world, "/healthz").await.0, 200);
+    assert_eq!(get(&world, "/readyz").await.0, 200);
 }
 
 #[tokio::test]

@@ -48,10 +48,7 @@ pub(crate) async fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Re
         .config
         .context("--config is missing: name the server's configuration file, or set BINDERY_SERVER_CONFIG")?;
     match arguments.action {
-        None => {
-            super::log_to_stderr("info");
-            serve(&config, arguments.check).await
-        }
+        None => serve(&config, arguments.check).await,
         Some(Action::Posture(posture)) => {
             super::log_to_stderr("error");
             posture::run(&config, &posture, out).await
@@ -61,6 +58,7 @@ pub(crate) async fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Re
 
 async fn serve(config: &Path, check: bool) -> anyhow::Result<Status> {
     let file = ServerFile::read(config)?;
+    let traces = file.observation.begin().with_context(|| config.display().to_string())?;
     let mut servers = Vec::new();
     for issuer in &file.issuers {
         let store = issuer.store.open().await?;
@@ -91,6 +89,7 @@ async fn serve(config: &Path, check: bool) -> anyhow::Result<Status> {
             bound.push((listener, group.issuers.clone()));
         }
     }
+    let operators = file.observation.operator_listener()?;
     all.ready().await;
     let maintenance: Vec<_> = all.iter().map(AuthorizationServer::spawn_maintenance).collect();
     let mut serving = JoinSet::new();
@@ -102,9 +101,17 @@ async fn serve(config: &Path, check: bool) -> anyhow::Result<Status> {
         handles.push(listener.handle());
         serving.spawn(listener.serve(issuers.router()));
     }
+    let observing = operators.map(|listener| listener.serve(file.metrics.clone(), &all));
     let stopped = stop.serve(&mut serving, handles).await;
     let drained = drain(&mut serving).await;
     maintenance.iter().for_each(tokio::task::JoinHandle::abort);
+    // To the last moment the metrics show how the server ends.
+    if let Some(observing) = observing {
+        observing.end().await;
+    }
+    if let Some(traces) = traces {
+        traces.finish().await;
+    }
     stopped.and(drained).map(|()| Status::Done)
 }
 

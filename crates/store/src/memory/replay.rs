@@ -74,6 +74,14 @@ impl ReplayMemory {
         self.live.load(Ordering::Relaxed)
     }
 
+    /// How many entries are live at `now`: what has expired is counted off first.
+    #[must_use]
+    pub fn live_entries(&self, now: UnixTime) -> usize {
+        // A lost lock leaves the count too high, never too low.
+        let _ = self.reclaim(second(now));
+        self.live_entries_upper_bound()
+    }
+
     /// Bytes held, tables and counters, without the allocator's own overhead.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use bindery_authorization_server::{AuthorizationServer, SealingKey, ServerConfiguration, ServerParts};
+use bindery_authorization_server::{
+    AuthorizationServer, Metrics, SealingKey, ServerConfiguration, ServerParts,
+};
 use bindery_http::trusted_proxy_configuration::edge_policy;
 use bindery_http::{EdgePolicy, SystemClock, TrustedProxiesConfiguration};
 use bindery_store::AuthorizationStore;
@@ -15,6 +17,7 @@ use serde_json::{Map, Value};
 
 use super::store::StoreSettings;
 use crate::command::listener::ListenerSettings;
+use crate::observation::ObservationSettings;
 use crate::settings;
 
 /// The whole file, as it is written.
@@ -33,6 +36,9 @@ struct Written {
     /// Further headers by which this estate tells identities; no client's are read.
     #[serde(default)]
     strip_headers: Vec<String>,
+    /// What the operator sees.
+    #[serde(default)]
+    observation: ObservationSettings,
     /// Where the state of the one issuer is kept.
     #[serde(default)]
     store: Option<StoreSettings>,
@@ -61,6 +67,9 @@ struct WrittenIssuer {
 #[derive(Debug)]
 pub(crate) struct ServerFile {
     pub(super) edge: EdgePolicy,
+    pub(super) observation: ObservationSettings,
+    /// Where all issuers count.
+    pub(super) metrics: Metrics,
     /// Where issuers without listeners of their own are served.
     pub(super) shared: Option<Listeners>,
     pub(super) issuers: Vec<IssuerFile>,
@@ -83,6 +92,7 @@ pub(crate) struct IssuerFile {
     pub(super) listeners: Option<Listeners>,
     edge: EdgePolicy,
     takes_certificates: bool,
+    metrics: Metrics,
 }
 
 impl ServerFile {
@@ -94,6 +104,7 @@ impl ServerFile {
     fn of(written: Written) -> anyhow::Result<Self> {
         let edge = edge_policy(written.trusted_proxies.as_ref(), &written.strip_headers)?;
         let shared = listeners(written.listener, written.mtls_listener)?;
+        let metrics = Metrics::new();
         let several = !written.issuer.is_empty();
         let issuers = match (written.server, several) {
             (Some(_), true) => bail!(
@@ -111,13 +122,13 @@ impl ServerFile {
         };
         let issuers = issuers
             .into_iter()
-            .map(|issuer| IssuerFile::of(issuer, shared.as_ref(), &edge))
+            .map(|issuer| IssuerFile::of(issuer, shared.as_ref(), &edge, &metrics))
             .collect::<anyhow::Result<Vec<_>>>()?;
         if shared.is_some() && issuers.iter().all(|issuer| issuer.listeners.is_some()) {
             bail!("`[listener]` serves nobody: every issuer has one of its own; remove it");
         }
         require_own_places(&issuers)?;
-        Ok(Self { edge, shared, issuers })
+        Ok(Self { edge, observation: written.observation, metrics, shared, issuers })
     }
 
     /// The issuer that is meant: the named one, or the only one.
@@ -167,7 +178,12 @@ fn require_own_places(issuers: &[IssuerFile]) -> anyhow::Result<()> {
 }
 
 impl IssuerFile {
-    fn of(written: WrittenIssuer, shared: Option<&Listeners>, edge: &EdgePolicy) -> anyhow::Result<Self> {
+    fn of(
+        written: WrittenIssuer,
+        shared: Option<&Listeners>,
+        edge: &EdgePolicy,
+        metrics: &Metrics,
+    ) -> anyhow::Result<Self> {
         let listeners = listeners(written.listener, written.mtls_listener)?;
         let Some(served) = listeners.as_ref().or(shared) else {
             bail!("the issuer {} is served nowhere; add `[listener]`", written.server.issuer);
@@ -180,6 +196,7 @@ impl IssuerFile {
             listeners,
             edge: edge.clone(),
             takes_certificates,
+            metrics: metrics.clone(),
         })
     }
 
@@ -224,6 +241,7 @@ impl IssuerFile {
             edge: self.edge.clone(),
             takes_certificates: self.takes_certificates,
             store_is_shared: self.store.is_shared(),
+            metrics: self.metrics.clone(),
             ..parts.fetching_keys(&self.server)?
         })
     }

@@ -1,0 +1,89 @@
+use std::path::Path;
+
+use super::*;
+
+fn tokens(metrics: &IssuerMetrics, times: usize) {
+    let event = AuditEvent::TokenIssued {
+        client_id: "client-that-must-be-no-label",
+        subject: "s",
+        grant_type: "client_credentials",
+        method: "private_key_jwt",
+        binding: "dpop",
+        jkt: None,
+        x5t: None,
+        grant_id: None,
+        jti: "j",
+        audience: &"a",
+        scope: &"b",
+    };
+    for _ in 0..times {
+        metrics.observe(&event);
+    }
+}
+
+#[test]
+fn what_happens_is_counted_by_issuer_and_by_our_own_words() {
+    let metrics = Metrics::new();
+    let (one, two) = (metrics.of("https://one.example"), metrics.of("https://two.example"));
+    tokens(&one, 3);
+    tokens(&two, 1);
+    let took = Duration::from_millis(3);
+    one.answered(Some("/x/token"), |route| route[2..].to_owned(), 200, "", took);
+    one.answered(Some("/x/token"), |_| unreachable!("known"), 400, "proof_replayed", took);
+    one.answered(None, str::to_owned, 404, "", took);
+    one.limited("address");
+    let page = metrics.render().unwrap();
+    for line in [
+        "bindery_tokens_issued_total{issuer=\"https://one.example\",grant_type=\"client_credentials\",binding=\"dpop\",method=\"private_key_jwt\"} 3",
+        "bindery_tokens_issued_total{issuer=\"https://two.example\",grant_type=\"client_credentials\",binding=\"dpop\",method=\"private_key_jwt\"} 1",
+        "bindery_requests_total{issuer=\"https://one.example\",endpoint=\"/token\",status=\"200\",reason=\"\"} 1",
+        "bindery_requests_total{issuer=\"https://one.example\",endpoint=\"/token\",status=\"400\",reason=\"proof_replayed\"} 1",
+        "bindery_requests_total{issuer=\"https://one.example\",endpoint=\"unmatched\",status=\"404\",reason=\"\"} 1",
+        "bindery_request_duration_seconds_bucket{le=\"0.005\",issuer=\"https://one.example\",endpoint=\"/token\"} 2",
+        "bindery_rate_limited_total{issuer=\"https://one.example\",limit=\"address\"} 1",
+        "bindery_events_total{event=\"token_issued\"}",
+        "# EOF",
+    ] {
+        assert!(page.contains(line), "{line} is missing in\n{page}");
+    }
+    assert!(!page.contains("no_label") && !page.contains("no-label"));
+}
+
+#[test]
+fn gauges_show_the_last_sample() {
+    let metrics = Metrics::new();
+    let own = metrics.of("i");
+    let sample = Sample {
+        audit_queue: 4,
+        replay_entries: Some(10),
+        replay_bound: Some(100),
+        key_ages: vec![("ES256", 60), ("nonce", 5)],
+        bearer_exceptions: 1,
+        bearer_exception_ends: Some(1_900_000_000),
+    };
+    own.sample(&Sample::default());
+    own.sample(&sample);
+    let page = metrics.render().unwrap();
+    for line in [
+        "bindery_audit_queue_entries{issuer=\"i\"} 4",
+        "bindery_replay_memory_entries{issuer=\"i\"} 10",
+        "bindery_key_age_seconds{issuer=\"i\",key=\"ES256\"} 60",
+        "bindery_bearer_exception_ends_seconds{issuer=\"i\"} 1900000000",
+    ] {
+        assert!(page.contains(line), "{line} is missing in\n{page}");
+    }
+}
+
+/// Whoever adds a family tells the operators.
+#[test]
+fn every_family_is_explained_to_operators() {
+    let page = Metrics::new().render().unwrap();
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    for line in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let mut words = line.split(' ');
+        let (name, kind) = (words.next().unwrap(), words.next().unwrap());
+        let name = if kind == "counter" { format!("{name}_total") } else { name.to_owned() };
+        assert!(guide.contains(&format!("`{name}`")), "docs/operations.md doesn't explain {name}");
+    }
+}
