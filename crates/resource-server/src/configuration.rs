@@ -103,6 +103,10 @@ pub struct IntrospectionConfiguration {
     /// token is refused from the next request on.
     #[serde(default = "default_introspection_cache")]
     pub cache_seconds: u64,
+    /// Whether only a signed answer is asked for and believed (RFC 9701): what an issuer of the profile
+    /// `fapi2-message-signing` gives.
+    #[serde(default)]
+    pub signed: bool,
 }
 
 /// One route.

@@ -1,16 +1,23 @@
-//! Asking an authorization server about opaque tokens (RFC 7662). Answers are kept for at most ten seconds,
+//! Asking an authorization server about opaque tokens (RFC 7662, RFC 9701). Answers are kept for at most ten seconds,
 //! or not at all where a revoked token must stop at once (FSP-RS-03), and never past the token's expiry, unknown tokens for as long, both bounded (INT-4-02, INT-4-03). The
 //! answer says which key the token is bound to; whether the sender holds it is never asked there.
 
 use std::time::Duration;
 
 use bindery_core::crypto::Sha256Digest;
+use bindery_core::oauth::introspection::INTROSPECTION_MEDIA_TYPE;
+use bindery_core::oauth::signed_introspection::{
+    SignedAnswerPolicy, SignedAnswerRefused, needed_key, open_signed_answer,
+};
 use bindery_core::rejection::Rejection;
 use bindery_core::time::UnixTime;
+use bindery_core::token::access_token::TrustedIssuer;
+use bindery_crypto::AwsLc;
 use bytes::BytesMut;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+use crate::key_source::IssuerKeys;
 use crate::outbound;
 
 /// How long an answer is believed at most, and unless the configuration says less.
@@ -51,6 +58,8 @@ pub(crate) struct Introspection {
     client: reqwest::Client,
     /// How long an answer is believed here.
     pub(crate) lifetime: Duration,
+    /// Whether only a signed answer is believed (RFC 9701).
+    signed: bool,
     asking: Semaphore,
     inactive: quick_cache::sync::Cache<Sha256Digest, UnixTime>,
 }
@@ -61,13 +70,56 @@ impl Introspection {
         credentials: IntrospectionCredentials,
         client: reqwest::Client,
         lifetime: Duration,
+        signed: bool,
     ) -> Self {
         let (asking, inactive) = (Semaphore::new(MOST_AT_ONCE), quick_cache::sync::Cache::new(10_000));
-        Self { endpoint, credentials, client, lifetime, asking, inactive }
+        Self { endpoint, credentials, client, lifetime, signed, asking, inactive }
     }
 
-    /// The endpoint's answer about `token`.
+    /// The endpoint's answer about `token`; where signed answers are configured, what a verified one says.
     pub(crate) async fn ask(
+        &self,
+        token: &str,
+        digest: &Sha256Digest,
+        issuer: &TrustedIssuer,
+        keys: &IssuerKeys,
+        now: UnixTime,
+    ) -> Result<BytesMut, Rejection> {
+        let answer = self.question(token, digest, now).await?;
+        if !self.signed {
+            return Ok(answer);
+        }
+        self.open(&answer, issuer, keys, now).await
+    }
+
+    /// FMS-INT-01, JINT-5-01: an answer whose signature, parties or time don't hold says nothing at all.
+    async fn open(
+        &self,
+        answer: &[u8],
+        issuer: &TrustedIssuer,
+        keys: &IssuerKeys,
+        now: UnixTime,
+    ) -> Result<BytesMut, Rejection> {
+        let (IntrospectionCredentials::ClientSecretBasic { client_id, .. }
+        | IntrospectionCredentials::Mtls { client_id }) = &self.credentials;
+        let policy = SignedAnswerPolicy {
+            issuer: &issuer.issuer,
+            caller: client_id,
+            algorithms: issuer.algorithms,
+            now,
+        };
+        let refused = |reason: SignedAnswerRefused| {
+            tracing::error!(event = "introspection_failed", %reason);
+            Rejection::IntrospectionUnavailable
+        };
+        let answer = std::str::from_utf8(answer).map_err(|_| refused(SignedAnswerRefused::Malformed))?;
+        let (key_id, algorithm) = needed_key(answer, &policy).map_err(refused)?;
+        let keys = keys.keys_for(key_id.as_deref(), algorithm, now).await?;
+        let said = open_signed_answer(answer, &keys, &policy, &AwsLc).map_err(refused)?;
+        Ok(BytesMut::from(said.as_slice()))
+    }
+
+    async fn question(
         &self,
         token: &str,
         digest: &Sha256Digest,
@@ -82,7 +134,7 @@ impl Introspection {
             return Err(Rejection::IntrospectionUnavailable);
         };
         let mut form = vec![("token", token), ("token_type_hint", "access_token")];
-        let mut request = self.client.post(&self.endpoint).header("accept", "application/json");
+        let mut request = self.client.post(&self.endpoint).header("accept", self.accept());
         match &self.credentials {
             IntrospectionCredentials::ClientSecretBasic { client_id, secret } => {
                 request =
@@ -94,6 +146,10 @@ impl Introspection {
             tracing::error!(event = "introspection_failed", %reason);
             Rejection::IntrospectionUnavailable
         })
+    }
+
+    const fn accept(&self) -> &'static str {
+        if self.signed { INTROSPECTION_MEDIA_TYPE } else { "application/json" }
     }
 
     /// Remembers that the endpoint does not know this token.
@@ -118,9 +174,9 @@ mod tests {
         let credentials = IntrospectionCredentials::Mtls { client_id: "guard".into() };
         // Nobody answers at this address; a question that was sent would end as unavailable too, but not at once.
         let endpoint =
-            Introspection::new("https://192.0.2.1/introspect".into(), credentials, client, LIFETIME);
+            Introspection::new("https://192.0.2.1/introspect".into(), credentials, client, LIFETIME, false);
         let _all = endpoint.asking.acquire_many(u32::try_from(MOST_AT_ONCE).unwrap()).await.unwrap();
-        let question = endpoint.ask("made-up", &[0; 32], UnixTime::from_seconds(0));
+        let question = endpoint.question("made-up", &[0; 32], UnixTime::from_seconds(0));
         let answer = futures_util::FutureExt::now_or_never(question);
         assert_eq!(answer, Some(Err(Rejection::IntrospectionUnavailable)));
     }

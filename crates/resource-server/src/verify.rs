@@ -69,13 +69,13 @@ async fn verify_token<R: ReplayStore>(
             Ok((pending, key_source::LIFETIME))
         }
         Step::NeedsIntrospection(step) => {
-            let (issuer, endpoint) = guard
+            let (issuer, keys, endpoint) = guard
                 .introspection
                 .as_ref()
-                .and_then(|(at, endpoint)| Some((issuers.get(*at)?, endpoint)))
+                .and_then(|(at, endpoint)| Some((issuers.get(*at)?, guard.keys.get(*at)?, endpoint)))
                 .ok_or(Rejection::IntrospectionUnavailable)?;
             let digest = *step.token_digest();
-            let answer = endpoint.ask(step.token(), &digest, facts.now).await?;
+            let answer = endpoint.ask(step.token(), &digest, issuer, keys, facts.now).await?;
             let (_, pending) = step.resolve(&answer, issuer).inspect_err(|rejection| {
                 if matches!(rejection, Rejection::TokenInactive) {
                     endpoint.note_inactive(&digest, facts.now);

@@ -20,6 +20,7 @@ pub mod redirect_uri;
 pub mod request_object;
 pub mod scope;
 pub mod sender_constraint;
+pub mod signed_introspection;
 pub mod token_error;
 pub mod token_exchange;
 pub mod token_query;

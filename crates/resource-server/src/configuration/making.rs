@@ -307,7 +307,7 @@ impl GuardConfiguration {
             "10 is the default; 0 asks about every request",
         )?;
         let endpoint = settings.endpoint.clone();
-        Ok(Some((at, Introspection::new(endpoint, credentials, client.clone(), lifetime))))
+        Ok(Some((at, Introspection::new(endpoint, credentials, client.clone(), lifetime, settings.signed))))
     }
 }
 

@@ -4,6 +4,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bindery_core::jose::algorithm::SignatureAlgorithm;
+use bindery_core::jose::jws;
+use bindery_crypto::Signer as _;
 use http::StatusCode;
 use serde_json::json;
 
@@ -299,4 +302,46 @@ async fn a_bearer_answer_cached_for_one_route_opens_no_other() {
     let token = o.scene.issuer.opaque(o.answer(None));
     assert_eq!(call(&o.guard, as_bearer("/bearer", &token, None)).await.reason(), "bearer");
     assert_eq!(call(&o.guard, as_bearer("/", &token, None)).await.reason(), "unbound_token");
+}
+
+/// FMS-INT-01: where signed answers are configured, nothing else is believed.
+#[tokio::test]
+async fn rejects_an_answer_that_is_not_signed_for_this_guard_now() {
+    let o = opaque_with("signed = true\n");
+    let client = Client::new(&o.scene.clock);
+    let now = START.as_seconds();
+    let said = o.answer(client.cnf());
+    let good = serde_json::json!({
+        "iss": o.scene.issuer.url, "aud": "guard", "iat": now, "token_introspection": said.clone(),
+    });
+    let change = |name: &str, value: serde_json::Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        claims
+    };
+    let signed = |typ: &str, claims: &serde_json::Value| json!(o.scene.issuer.sign_typed(typ, claims));
+    const TYPE: &str = "token-introspection+jwt";
+    let token = o.scene.issuer.opaque(signed(TYPE, &good));
+    assert_eq!(call(&o.guard, client.get("/", &token)).await.reason(), "dpop");
+    for answer in [
+        said.clone(),
+        signed("at+jwt", &good),
+        signed(TYPE, &change("iss", json!("https://evil.example"))),
+        signed(TYPE, &change("aud", json!("other-guard"))),
+        signed(TYPE, &change("iat", json!(now - 3600))),
+        signed(TYPE, &change("iat", json!(now + 3600))),
+        signed(TYPE, &change("token_introspection", json!("active"))),
+        json!(o.scene.issuer.sign_typed(TYPE, &good).replace('.', "..")),
+    ] {
+        let token = o.scene.issuer.opaque(answer.clone());
+        let refused = call(&o.guard, client.get("/", &token)).await;
+        assert_eq!(refused.reason(), "introspection_unavailable", "{answer}");
+    }
+    let stranger = bindery_crypto::SigningKey::generate(SignatureAlgorithm::Es256).unwrap();
+    let header = json!({"alg": "ES256", "typ": TYPE, "kid": "first"});
+    let input = jws::signing_input(header.to_string().as_bytes(), good.to_string().as_bytes());
+    let signature = stranger.sign(&input).unwrap();
+    let token = o.scene.issuer.opaque(json!(jws::attach_signature(input, &signature)));
+    let refused = call(&o.guard, client.get("/", &token)).await;
+    assert_eq!(refused.reason(), "introspection_unavailable");
 }

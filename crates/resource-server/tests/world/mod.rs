@@ -171,6 +171,15 @@ impl Issuer {
         self.sign_as(&key_id, claims)
     }
 
+    /// Signs a JWT of another type.
+    pub(crate) fn sign_typed(&self, typ: &str, claims: &Value) -> String {
+        let (key_id, key) = self.signing.lock().unwrap().clone();
+        let header = json!({"typ": typ, "alg": "ES256", "kid": key_id}).to_string();
+        let input = jws::signing_input(header.as_bytes(), claims.to_string().as_bytes());
+        let signature = key.sign(&input).unwrap();
+        jws::attach_signature(input, &signature)
+    }
+
     /// Signs under a `kid` of the caller's choice.
     pub(crate) fn sign_as(&self, key_id: &str, claims: &Claims) -> String {
         let key = Arc::clone(&self.signing.lock().unwrap().1);
