@@ -22,11 +22,15 @@ use crate::event::AuditEvent;
 use crate::observation::Refused;
 use crate::server::Server;
 
+pub(crate) mod account;
 pub(crate) mod assets;
 pub(crate) mod authorize;
+pub(crate) mod consent;
 pub(crate) mod health;
 pub(crate) mod introspection;
 pub(crate) mod jwks;
+pub(crate) mod login;
+pub(crate) mod logout;
 pub(crate) mod metadata;
 pub(crate) mod pushed_authorization_request;
 pub(crate) mod revocation;
@@ -93,7 +97,7 @@ pub(crate) async fn read_capped(body: Body, cap: usize) -> Result<Bytes, BodyUnr
 }
 
 /// RFC 6749 section 3.2 and appendix B: one media type, with parameters or without.
-fn require_form(headers: &HeaderMap) -> Result<(), TokenError> {
+pub(crate) fn require_form(headers: &HeaderMap) -> Result<(), TokenError> {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return Err(TokenError::MediaType) };
     let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();

@@ -235,6 +235,18 @@ pub(crate) async fn deny(
 }
 
 impl Interaction {
+    /// Where the answer goes, when it goes to a redirect URI.
+    pub(crate) fn redirect_uri(&self) -> Option<&str> {
+        match &self.state.purpose {
+            Purpose::Redirect { request, .. } => Some(&request.return_to.redirect_uri),
+        }
+    }
+
+    /// Where a form of this interaction's pages may lead.
+    pub(crate) fn form_targets(&self, server: &Server) -> Vec<String> {
+        pages::form_targets(server, self.redirect_uri().as_slice())
+    }
+
     async fn insert(&self, server: &Server, now: UnixTime) -> Result<(), PageFault> {
         let expires_at = now.plus(INTERACTION_LIFETIME);
         let record = PendingRecord {

@@ -20,6 +20,7 @@ pub(crate) mod password;
 pub(crate) mod routes;
 mod samples;
 pub(crate) mod session;
+pub(crate) mod submission;
 mod templates;
 pub mod username;
 

@@ -55,6 +55,8 @@ pub(crate) struct LoginPage {
     pub(crate) username: String,
     pub(crate) password: bool,
     pub(crate) passkey: bool,
+    /// Only a passkey reaches what the client asks for.
+    pub(crate) passkey_wanted: bool,
     pub(crate) can_cancel: bool,
     #[serde(skip)]
     pub(crate) forms: Vec<String>,
@@ -178,8 +180,11 @@ pub(crate) struct AccountPage {
     pub(crate) notice: Option<&'static str>,
     pub(crate) action: String,
     pub(crate) begin: String,
+    pub(crate) login: String,
     pub(crate) logout: String,
     pub(crate) form_token: String,
+    /// Whether the person signed in just now, and may change what they sign in with.
+    pub(crate) fresh: bool,
     /// Whether a passkey can be added.
     pub(crate) passkey: bool,
     /// Whether there is a password to change.

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::configuration::LoginPlace;
 use super::cookies;
+use crate::event::AuditEvent;
 use crate::server::Server;
 
 /// How much earlier than its limit a session's idle time is written anew, in seconds.
@@ -194,7 +195,7 @@ pub(crate) async fn establish(
             }
         }
         Some(before) => {
-            server.store.end_session(before.id(), now).await?;
+            end_by_id(server, before.id(), "another_person", now).await?;
             false
         }
         None => false,
@@ -223,10 +224,27 @@ pub(crate) async fn end(
     let Some(secret) = cookies::read(headers, name) else { return Ok((None, None)) };
     let found = server.store.find_session(&digest(&secret)).await?;
     let ended = match found {
-        Some(found) => server.store.end_session(&found.session_id, now).await?,
+        Some(found) => end_by_id(server, &found.session_id, "logout", now).await?,
         None => None,
     };
     Ok((ended, cookies::remove(name)))
+}
+
+/// Ends the session of that name. `reason` is one of those in the catalogue of events.
+///
+/// # Errors
+/// [`StoreError`] when the store can't be asked; the session is not ended then.
+pub(crate) async fn end_by_id(
+    server: &Server,
+    session_id: &str,
+    reason: &'static str,
+    now: UnixTime,
+) -> Result<Option<SessionRecord>, StoreError> {
+    let ended = server.store.end_session(session_id, now).await?;
+    if let Some(ended) = &ended {
+        server.audit.record(AuditEvent::SessionEnded { subject: &ended.subject, session_id, reason });
+    }
+    Ok(ended)
 }
 
 /// Ends all sessions of a person but one.
@@ -237,11 +255,12 @@ pub(crate) async fn end_others(
     server: &Server,
     subject: &str,
     but: Option<&str>,
+    reason: &'static str,
     now: UnixTime,
 ) -> Result<(), StoreError> {
     for session in all_of(server, subject, now).await? {
         if Some(session.session_id.as_str()) != but {
-            server.store.end_session(&session.session_id, now).await?;
+            end_by_id(server, &session.session_id, reason, now).await?;
         }
     }
     Ok(())
