@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::client_keys::ClientKeysConfiguration;
+use crate::key_schedule::KeysConfiguration;
 use crate::people::PeopleConfiguration;
 use crate::profile::{PkceRule, Profile};
 
@@ -141,6 +142,9 @@ pub struct ServerConfiguration {
     /// How key sets of clients with `jwks_uri` are fetched.
     #[serde(default)]
     pub client_keys: ClientKeysConfiguration,
+    /// How long the server's own keys are published, used and kept.
+    #[serde(default)]
+    pub keys: KeysConfiguration,
     /// How people sign in and what they see.
     #[serde(default)]
     pub people: PeopleConfiguration,

@@ -244,7 +244,25 @@ definition::events! {
         key_id: &'a str = "its `kid`",
         algorithm: &'a str = "its algorithm",
     }
+    SigningKeyActivated = "signing_key_activated", Security, INFO,
+        "A key of the issuer is in use from now on: it signs, or others encrypt to it." {
+        key_id: &'a str = "its `kid`",
+        algorithm: &'a str = "its algorithm",
+    }
+    SigningKeyRetired = "signing_key_retired", Security, INFO,
+        "A key of the issuer is used no more; it stays until what was made with it has expired." {
+        key_id: &'a str = "its `kid`",
+        algorithm: &'a str = "its algorithm",
+    }
+    SigningKeyRemoved = "signing_key_removed", Security, INFO,
+        "A key of the issuer is gone, and with it everything that it signed." {
+        key_id: &'a str = "its `kid`",
+        algorithm: &'a str = "its algorithm",
+    }
     NonceKeyMade = "nonce_key_made", Operation, INFO, "A key for DPoP nonces was made." {
+        id: u64 = "its number in the ring",
+    }
+    CookieKeyMade = "cookie_key_made", Operation, INFO, "A key that seals cookies was made." {
         id: u64 = "its number in the ring",
     }
     SigningFailed = "signing_failed", Operation, ERROR, "A signature could not be made; nothing was issued." {}

@@ -81,11 +81,6 @@ impl SealingKey {
     pub(crate) fn sealer(&self) -> Sealer {
         Sealer::new(*self.0)
     }
-
-    /// A key of one purpose, the same for everyone who has the sealing key.
-    pub(crate) fn sealer_for(&self, purpose: &[u8]) -> Sealer {
-        Sealer::new(AwsLc.hmac_sha256(&MacKey::new(*self.0), &[purpose]))
-    }
 }
 
 /// Draws a key into a file of its own, and gives it the name that is waited for. Who finds that name taken

@@ -18,6 +18,8 @@ use crate::start::StartFailed;
 
 /// How many keys judge: the current one and those before it.
 const RING: usize = 3;
+/// Every process has a key by then.
+const TAKEN_OVER: Duration = Duration::from_secs(120);
 
 pub(crate) struct NonceKeys {
     ring: RwLock<NonceKeyRing>,
@@ -86,10 +88,12 @@ async fn load_ring(
             store.remove_nonce_key(record.id).await?;
         }
     }
-    let mut newest_first = records.iter().rev();
-    let newest = newest_first.next().ok_or(StartFailed::Key("a nonce key that was just stored is gone"))?;
-    let mut ring = NonceKeyRing::new(newest.id, open(sealer, newest)?);
-    for record in newest_first {
+    // A new key issues when every process can judge its nonces; until then the one before it does.
+    let known = records.iter().rev().find(|record| record.created_at.plus(TAKEN_OVER) <= now);
+    let current =
+        known.or(records.first()).ok_or(StartFailed::Key("a nonce key that was just stored is gone"))?;
+    let mut ring = NonceKeyRing::new(current.id, open(sealer, current)?);
+    for record in records.iter().rev().filter(|record| record.id != current.id) {
         ring = ring.with_previous(record.id, open(sealer, record)?);
     }
     Ok(ring)

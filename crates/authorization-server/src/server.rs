@@ -11,6 +11,7 @@ use bindery_core::crypto::MacKey;
 use bindery_core::jose::algorithm::SignatureAlgorithm;
 use bindery_core::oauth::client_metadata::ClientMetadata;
 use bindery_core::oauth::token_error::TokenError;
+use bindery_core::time::UnixTime;
 use bindery_crypto::chain::TrustAnchors;
 use bindery_crypto::seal::Sealer;
 use bindery_http::{Clock, EdgePolicy};
@@ -21,7 +22,9 @@ use crate::client_keys::{ClientKeyCache, HttpKeySetFetcher, KeySetFetcher};
 use crate::client_registry::ClientRegistry;
 use crate::configuration::{ConfigurationInvalid, ServerConfiguration, TrustAnchorsConfiguration, invalid};
 use crate::cookie_keys::CookieKeys;
+use crate::encryption_keys::EncryptionKeyRing;
 use crate::event::AuditEvent;
+use crate::key_schedule::Schedule;
 use crate::key_sealing::SealingKey;
 use crate::metrics::{IssuerMetrics, Metrics};
 use crate::nonce_keys::NonceKeys;
@@ -123,6 +126,7 @@ pub(crate) struct Server {
     pub(crate) outbound: Option<Arc<dyn Outbound>>,
     pub(crate) trust_anchors: AnchorSets,
     pub(crate) signing_keys: SigningKeyRing,
+    pub(crate) encryption_keys: EncryptionKeyRing,
     pub(crate) nonce_keys: NonceKeys,
     pub(crate) cookie_keys: CookieKeys,
     pub(crate) proof_memory: ProofMemory,
@@ -132,6 +136,27 @@ pub(crate) struct Server {
     pub(crate) pairwise_key: MacKey,
     pub(crate) metrics: IssuerMetrics,
     sealer: Sealer,
+}
+
+impl Server {
+    /// The life of this issuer's keys.
+    pub(crate) fn key_schedule(&self) -> Schedule<'_> {
+        Schedule {
+            store: &*self.store,
+            sealer: &self.sealer,
+            algorithms: &self.settings.key_algorithms,
+            times: &self.settings.keys,
+            audit: &self.audit,
+        }
+    }
+
+    /// Does what is due to the keys, and uses them as they then are.
+    pub(crate) async fn take_over_keys(&self, now: UnixTime) -> Result<(), StartFailed> {
+        let records = self.key_schedule().maintain(now).await?;
+        let (sealer, settings) = (&self.sealer, &*self.settings);
+        self.signing_keys.take_over(&records, sealer, &settings.signing_algorithms, &settings.keys, now)?;
+        self.encryption_keys.take_over(&records, sealer)
+    }
 }
 
 impl AuthorizationServer {
@@ -159,13 +184,11 @@ impl AuthorizationServer {
         trust_anchors.require_for(&clients)?;
         let sealer = parts.sealing_key.sealer();
         let pairwise_key = parts.sealing_key.derived("pairwise subjects");
-        let signing_keys = SigningKeyRing::load(&*store, &sealer, &settings.signing_algorithms, now).await?;
         let rotation = Duration::from_secs(u64::from(settings.dpop.nonce_key_rotation));
         let nonce_keys = NonceKeys::load(&*store, &sealer, rotation, now).await?;
-        let cookie_keys = CookieKeys::derived(&parts.sealing_key, &settings.issuer);
+        let cookie_keys = CookieKeys::load(&*store, &sealer, settings.keys.cookie_rotation, now).await?;
         let proof_memory = ProofMemory::new(&settings.dpop, &store, now)?;
-        audit.record(AuditEvent::ServerStarted { issuer: &settings.issuer });
-        Ok(Self(Arc::new(Server {
+        let server = Server {
             settings,
             store,
             clock: parts.clock,
@@ -175,7 +198,8 @@ impl AuthorizationServer {
             client_keys,
             outbound: parts.outbound,
             trust_anchors,
-            signing_keys,
+            signing_keys: SigningKeyRing::default(),
+            encryption_keys: EncryptionKeyRing::default(),
             nonce_keys,
             cookie_keys,
             proof_memory,
@@ -184,7 +208,10 @@ impl AuthorizationServer {
             pairwise_key,
             metrics,
             sealer,
-        })))
+        };
+        server.take_over_keys(now).await?;
+        server.audit.record(AuditEvent::ServerStarted { issuer: &server.settings.issuer });
+        Ok(Self(Arc::new(server)))
     }
 
     /// All endpoints, for any listener; see [`crate`] for the order of checks. The listener puts a
@@ -212,7 +239,9 @@ impl AuthorizationServer {
     /// The JWK set that resource servers fetch, for guards in the same process.
     #[must_use]
     pub fn jwk_set(&self) -> serde_json::Value {
-        self.0.signing_keys.current().jwk_set()
+        let (signing, encryption) = (self.0.signing_keys.current(), self.0.encryption_keys.current());
+        let keys = [signing.published(), encryption.published()].concat();
+        serde_json::json!({ "keys": keys })
     }
 
     /// The keys under which what a browser holds is sealed.
@@ -221,7 +250,7 @@ impl AuthorizationServer {
         &self.0.cookie_keys
     }
 
-    /// Rotates nonce keys when due, takes over what other processes or the operator did with keys, and
+    /// Rotates keys when due, takes over what other processes or the operator did with keys, and
     /// removes what has expired.
     ///
     /// # Errors
@@ -229,12 +258,13 @@ impl AuthorizationServer {
     pub async fn maintain(&self) -> Result<(), StartFailed> {
         let server = &self.0;
         let now = server.clock.now();
-        let algorithms = &server.settings.signing_algorithms;
         // Each is tried whatever becomes of the others: a key that can't be opened must not let the store grow.
         let nonces = server.nonce_keys.refresh(&*server.store, &server.sealer, now).await;
-        let signing = server.signing_keys.refresh(&*server.store, &server.sealer, algorithms, now).await;
+        let cookies = server.cookie_keys.refresh(&*server.store, &server.sealer, now).await;
+        let signing = server.take_over_keys(now).await;
         server.store.purge_expired(now).await?;
         nonces?;
+        cookies?;
         signing
     }
 

@@ -16,6 +16,7 @@ use crate::configuration::{
     DeviceConfiguration, DpopConfiguration, IssuerBearerException, NoncePolicy, RegistrationConfiguration,
     ReplayPlace, ScopeConfiguration, ServerConfiguration, SubjectType, invalid,
 };
+use crate::key_schedule::{KeyAlgorithm, KeyTimes};
 use crate::profile::ProfileRules;
 use crate::router::ENDPOINTS;
 use crate::server::ServerParts;
@@ -73,6 +74,9 @@ pub(crate) struct Settings {
     pub(crate) refresh_grace: Duration,
     /// One key for each; the first signs access tokens.
     pub(crate) signing_algorithms: Vec<SignatureAlgorithm>,
+    /// One key for each: those that sign, then those that others encrypt to.
+    pub(crate) key_algorithms: Vec<KeyAlgorithm>,
+    pub(crate) keys: KeyTimes,
     pub(crate) assertion_algorithms: AlgorithmSet,
     pub(crate) dpop_algorithms: AlgorithmSet,
     pub(crate) dpop: DpopConfiguration,
@@ -165,6 +169,7 @@ impl ServerConfiguration {
             Some(names) => algorithms("signing_algorithms", names, server)?,
             None => own_algorithms(server),
         };
+        let keys = self.keys.times(self.longest_signed())?;
         let accepted = |option: &str, names: &Option<Vec<String>>| match names {
             Some(names) => algorithms(option, names, server).map(|names| AlgorithmSet::of(&names)),
             None => Ok(server.default_algorithms),
@@ -200,6 +205,8 @@ impl ServerConfiguration {
             access_token_lifetime: seconds(self.access_token_lifetime),
             refresh_token_lifetime: seconds(self.refresh_token_lifetime),
             refresh_grace: seconds(self.refresh_grace),
+            key_algorithms: key_algorithms(&signing, &keys),
+            keys,
             signing_algorithms: signing,
             assertion_algorithms,
             dpop_algorithms,
@@ -215,6 +222,12 @@ impl ServerConfiguration {
                 .collect(),
             rules,
         })
+    }
+
+    /// The longest lifetime of anything that the server signs; a key is kept for at least as long.
+    fn longest_signed(&self) -> Duration {
+        let lifetimes = [self.access_token_lifetime, self.id_token_lifetime, self.signed_response_lifetime];
+        seconds(lifetimes.into_iter().max().unwrap_or_default())
     }
 
     /// ASM-2-01: https, no query, no fragment. Returns the path.
@@ -345,6 +358,11 @@ fn own_urls(issuer: &str, base_urls: &[String]) -> Vec<String> {
     let below =
         base_urls.iter().flat_map(|base| endpoints().map(move |endpoint| format!("{base}{}", endpoint.path)));
     std::iter::once(issuer.to_owned()).chain(below).collect()
+}
+
+fn key_algorithms(signing: &[SignatureAlgorithm], keys: &KeyTimes) -> Vec<KeyAlgorithm> {
+    let signing = signing.iter().copied().map(KeyAlgorithm::Signature);
+    signing.chain(keys.encryption_algorithms.iter().copied().map(KeyAlgorithm::Encryption)).collect()
 }
 
 /// ES256, and what ID tokens are signed with when a client doesn't say.

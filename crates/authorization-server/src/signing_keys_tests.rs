@@ -7,16 +7,23 @@ use bindery_crypto::AwsLc;
 use bindery_store::memory::{MemoryStore, ReplayMemory};
 
 use super::*;
+use crate::audit::AuditLog;
+use crate::key_schedule::{KeysConfiguration, Schedule};
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
-fn store() -> MemoryStore {
-    MemoryStore::new(ReplayMemory::new(10, NOW, [7; 16]))
-}
-
 async fn keys(algorithms: &[SignatureAlgorithm]) -> Arc<SigningKeys> {
+    let store = MemoryStore::new(ReplayMemory::new(10, NOW, [7; 16]));
     let sealer = Sealer::new([3; 32]);
-    SigningKeyRing::load(&store(), &sealer, algorithms, NOW).await.unwrap().current()
+    let times = KeysConfiguration::default().times(std::time::Duration::from_secs(300)).unwrap();
+    let all: Vec<_> = algorithms.iter().copied().map(KeyAlgorithm::Signature).collect();
+    let audit = AuditLog;
+    let schedule =
+        Schedule { store: &store, sealer: &sealer, algorithms: &all, times: &times, audit: &audit };
+    let records = schedule.maintain(NOW).await.unwrap();
+    let ring = SigningKeyRing::default();
+    ring.take_over(&records, &sealer, algorithms, &times, NOW).unwrap();
+    ring.current()
 }
 
 fn header(jws: &str) -> Value {
@@ -53,9 +60,8 @@ async fn refuses_an_algorithm_that_the_issuer_has_no_key_of() {
 #[tokio::test]
 async fn every_published_key_has_a_kid_of_its_own_an_alg_and_a_use() {
     let keys = keys(&SignatureAlgorithm::ALL).await;
-    let set = keys.jwk_set();
     let members = |name: &str| -> std::collections::BTreeSet<String> {
-        let keys = set["keys"].as_array().unwrap().iter();
+        let keys = keys.published().iter();
         keys.map(|key| key[name].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!((members("kid").len(), members("alg").len()), (5, 5));

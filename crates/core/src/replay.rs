@@ -15,6 +15,8 @@ pub enum ReplayKind {
     ClientAssertion,
     /// A request object, by client and `jti` (JAR-X-01).
     RequestObject,
+    /// The making of a key of ours, by algorithm and predecessor: one process makes it.
+    KeyGeneration,
 }
 
 impl ReplayKind {
@@ -25,6 +27,7 @@ impl ReplayKind {
             Self::DpopProof => 1,
             Self::ClientAssertion => 2,
             Self::RequestObject => 3,
+            Self::KeyGeneration => 4,
         }
     }
 }
@@ -67,7 +70,9 @@ mod tests {
     /// let one kind's identifiers pass for another's.
     #[test]
     fn the_tag_of_a_kind_is_its_own_and_never_changes() {
-        for (kind, tag) in [(ReplayKind::DpopProof, 1), (ReplayKind::ClientAssertion, 2)] {
+        let tags =
+            [(ReplayKind::DpopProof, 1), (ReplayKind::ClientAssertion, 2), (ReplayKind::KeyGeneration, 4)];
+        for (kind, tag) in tags {
             assert_eq!(kind.tag(), tag, "{kind:?}");
         }
     }

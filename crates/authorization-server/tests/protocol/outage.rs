@@ -129,6 +129,7 @@ passing_on! {
         insert_signing_key(key: &SigningKeyRecord) -> ();
         list_signing_keys() -> Vec<SigningKeyRecord>;
         move_signing_key(key_id: &str, state: SigningKeyState, now: UnixTime) -> ();
+        remove_signing_key(key_id: &str) -> ();
         insert_nonce_key(key: &NonceKeyRecord) -> ();
         list_nonce_keys() -> Vec<NonceKeyRecord>;
         remove_nonce_key(id: u8) -> ();

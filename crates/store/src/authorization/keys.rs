@@ -29,6 +29,10 @@ pub trait KeyStore: Send + Sync + 'static {
         now: UnixTime,
     ) -> Result<(), StoreError>;
 
+    /// Removes a signing key that nothing needs any more, or that must not be believed any longer. An unknown
+    /// one is no error.
+    async fn remove_signing_key(&self, key_id: &str) -> Result<(), StoreError>;
+
     /// Adds a nonce key.
     ///
     /// # Errors

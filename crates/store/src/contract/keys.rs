@@ -38,7 +38,10 @@ pub async fn a_signing_key_only_moves_forward<B: Backend>(backend: &B) {
         let back = store.move_signing_key(key_id, state, at(20)).await;
         assert!(matches!(back, Err(StoreError::Conflict { .. })), "{key_id}: {back:?}");
     }
-    assert_eq!(store.list_signing_keys().await.unwrap(), [retired, active]);
+    assert_eq!(store.list_signing_keys().await.unwrap(), [retired.clone(), active]);
+    store.remove_signing_key("a").await.unwrap();
+    store.remove_signing_key("a").await.unwrap();
+    assert_eq!(store.list_signing_keys().await.unwrap(), [retired]);
     let unknown = store.move_signing_key("c", Active, at(0)).await;
     assert!(matches!(unknown, Err(StoreError::Unknown { .. })), "{unknown:?}");
 }

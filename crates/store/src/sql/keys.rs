@@ -34,6 +34,10 @@ impl KeyStore for Store {
         transaction!(self, "moving a signing key", [key_id], |c| move_signing(c, &key_id, state, now))
     }
 
+    async fn remove_signing_key(&self, key_id: &str) -> Result<(), StoreError> {
+        writing!(self, "removing a signing key", [key_id], |c| remove_signing(c, &key_id))
+    }
+
     async fn insert_nonce_key(&self, key: &NonceKeyRecord) -> Result<(), StoreError> {
         writing!(self, "adding a nonce key", [key], |c| insert_nonce(c, &key))
     }
@@ -121,6 +125,12 @@ async fn move_signing(
         }),
         _ => Ok(()),
     }
+}
+
+async fn remove_signing(c: &mut Connection, key_id: &str) -> Result<(), StoreError> {
+    let removed = sqlx::query("DELETE FROM signing_keys WHERE key_id = $1").bind(key_id).execute(c).await;
+    removed.map_err(unavailable("removing a signing key"))?;
+    Ok(())
 }
 
 async fn insert_nonce(c: &mut Connection, key: &NonceKeyRecord) -> Result<(), StoreError> {

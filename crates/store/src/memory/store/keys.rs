@@ -43,6 +43,11 @@ impl KeyStore for MemoryStore {
         Ok(())
     }
 
+    async fn remove_signing_key(&self, key_id: &str) -> Result<(), StoreError> {
+        self.lock()?.signing_keys.retain(|key| key.key_id != key_id);
+        Ok(())
+    }
+
     async fn insert_nonce_key(&self, key: &NonceKeyRecord) -> Result<(), StoreError> {
         let mut records = self.lock()?;
         if records.nonce_keys.iter().any(|stored| stored.id == key.id) {
