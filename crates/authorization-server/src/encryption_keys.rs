@@ -69,6 +69,7 @@ impl EncryptionKeys {
     ///
     /// # Errors
     /// [`JweInvalid`], for the operator's eyes.
+    #[expect(dead_code, reason = "the first encrypted request object takes this line away")]
     pub(crate) fn decrypt(&self, text: &str) -> Result<Zeroizing<Vec<u8>>, JweInvalid> {
         let keys: Vec<&DecryptionKey> = self.keys.iter().map(|key| &**key).collect();
         jwe::decrypt(text, &keys)

@@ -7,6 +7,7 @@ use bindery_store::authorization::KeyStore as _;
 use bindery_store::memory::{MemoryStore, ReplayMemory};
 
 use super::*;
+use crate::metrics::Metrics;
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 const ALGORITHMS: [KeyAlgorithm; 2] =
@@ -36,7 +37,7 @@ impl Processes {
                     sealer: &sealer,
                     algorithms: &ALGORITHMS,
                     times: &times,
-                    audit: &AuditLog,
+                    audit: &AuditLog::new(Metrics::new().of("test")),
                 };
                 schedule.maintain(now).await.unwrap()
             });
@@ -86,7 +87,7 @@ async fn a_claim_whose_holder_is_gone_ends() {
         sealer: &sealer,
         algorithms: &ALGORITHMS,
         times: &processes.times,
-        audit: &AuditLog,
+        audit: &AuditLog::new(Metrics::new().of("test")),
     };
     for algorithm in ALGORITHMS {
         assert_eq!(schedule.claim(algorithm, &records, publication).await, ReplayOutcome::Inserted);
