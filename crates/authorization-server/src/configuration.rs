@@ -14,6 +14,7 @@ use crate::people::PeopleConfiguration;
 use crate::profile::{PkceRule, Profile};
 
 mod authorization;
+mod operation;
 
 pub(crate) use authorization::IssuerBearerException;
 pub use authorization::{
@@ -21,6 +22,8 @@ pub use authorization::{
     DeviceConfiguration, MessageSigningConfiguration, RegistrationAccess, RegistrationConfiguration,
     ScopeConfiguration, SenderConstraintName, SubjectType,
 };
+
+pub use operation::AuditConfiguration;
 
 /// One issuer. Unknown options are refused.
 #[derive(Clone, Debug, Deserialize)]
@@ -148,6 +151,9 @@ pub struct ServerConfiguration {
     /// How people sign in and what they see.
     #[serde(default)]
     pub people: PeopleConfiguration,
+    /// What becomes of audit events.
+    #[serde(default)]
+    pub audit: AuditConfiguration,
     /// Clients of the configuration: `[[client]]`, members as in client registration. Read-only, and ahead
     /// of clients of the same name in the store.
     #[serde(default)]

@@ -275,6 +275,10 @@ definition::events! {
         operation: &'static str = "what was asked of it",
         error: Shown<'a> = "what it says",
     }
+    AuditNotStored = "audit_not_stored", Operation, ERROR,
+        "The store did not take audit records for a while; their log lines stand, and they are not stored." {
+        records: u64 = "how many",
+    }
     MaintenanceFailed = "maintenance_failed", Operation, ERROR,
         "The half-minute round (key rotation, purging) could not finish; it is tried again." {
         error: Shown<'a> = "what stood in the way",

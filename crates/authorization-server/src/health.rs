@@ -49,7 +49,7 @@ impl AuthorizationServer {
     /// Whether requests can be answered now.
     pub async fn readiness(&self) -> Readiness {
         let server = &*self.0;
-        let store = tokio::time::timeout(PATIENCE, server.store.list_nonce_keys()).await;
+        let store = tokio::time::timeout(PATIENCE, server.store.check()).await;
         let (entries, bound) = server.proof_memory.occupancy(server.clock.now()).unwrap_or((0, 1));
         Readiness {
             store: matches!(store, Ok(Ok(_))),
@@ -69,6 +69,7 @@ impl AuthorizationServer {
         let server = &*self.0;
         let now = server.clock.now();
         let mut sample = Sample { key_ages: key_ages(server, now).await, ..Sample::default() };
+        sample.audit_queue = i64::try_from(server.audit.waiting()).unwrap_or(i64::MAX);
         if let Some((entries, bound)) = server.proof_memory.occupancy(now) {
             sample.replay_entries = i64::try_from(entries).ok();
             sample.replay_bound = i64::try_from(bound).ok();

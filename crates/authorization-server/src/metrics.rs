@@ -295,7 +295,6 @@ impl IssuerMetrics {
     }
 
     /// The counter of audit records that never reached the store.
-    #[expect(dead_code, reason = "the queue comes next")]
     pub(crate) fn audit_lost(&self) -> Counter {
         self.all.0.audit_lost.get_or_create_owned(&self.own())
     }

@@ -170,7 +170,7 @@ impl AuthorizationServer {
         let now = parts.clock.now();
         let people = People::new(&configuration.people, &settings)?;
         let metrics = parts.metrics.of(&settings.issuer);
-        let audit = AuditLog::new(metrics.clone());
+        let audit = AuditLog::new(&configuration.audit, &parts.store, &parts.clock, &metrics);
         let client_keys = ClientKeyCache::new(parts.key_fetcher, settings.fetch_times);
         let trust_anchors = AnchorSets::load(&configuration.trust_anchors)?;
         let store = parts.store;
@@ -263,9 +263,16 @@ impl AuthorizationServer {
         let cookies = server.cookie_keys.refresh(&*server.store, &server.sealer, now).await;
         let signing = server.take_over_keys(now).await;
         server.store.purge_expired(now).await?;
+        server.audit.purge(&*server.store, now).await?;
         nonces?;
         cookies?;
         signing
+    }
+
+    /// Waits until the audit records of everything that was answered are stored, or given up. Call it after the
+    /// last request, before the process ends.
+    pub async fn flush_audit(&self) {
+        self.0.audit.flush().await;
     }
 
     /// Runs [`Self::maintain`] every half minute until the returned task is dropped or aborted.

@@ -179,7 +179,7 @@ macro_rules! events {
         enum Place { $($variant),* }
 
         impl AuditEvent<'_> {
-            fn place(&self) -> usize {
+            pub(crate) fn place(&self) -> usize {
                 match self {
                     $(Self::$variant { .. } => Place::$variant as usize,)*
                 }

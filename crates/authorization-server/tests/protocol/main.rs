@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's verdict")]
 
 mod administration;
+mod audit;
 mod client_authentication;
 mod client_keys;
 mod clients;

@@ -231,3 +231,22 @@ async fn introspection_calls_nothing_active_that_it_can_not_check() {
         outage.send_while(operation, ask).await.error(503, "temporarily_unavailable");
     }
 }
+
+/// Nobody waits for the audit, and the audit waits for the store.
+#[tokio::test]
+async fn audit_records_outlast_a_short_outage_of_the_store() {
+    let outage = Outage::new().await;
+    let world = &outage.world;
+    *outage.store.operation.lock().unwrap() = "insert_audit";
+    let wrong = Call::token("client_credentials").basic("basic-client", "wrong-secret");
+    world.send(wrong).await.error(401, "invalid_client");
+    // The first attempt fails before the store comes back.
+    let failed = || world.server.metrics().render().unwrap().contains("operation=\"insert_audit\"");
+    while !failed() {
+        tokio::task::yield_now().await;
+    }
+    *outage.store.operation.lock().unwrap() = "";
+    world.server.flush_audit().await;
+    let filter = AuditFilter { event: Some("client_authentication_failed".into()), ..AuditFilter::default() };
+    assert_eq!(outage.store.list_audit(&filter, None, 10).await.unwrap().len(), 1);
+}

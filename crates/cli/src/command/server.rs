@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use bindery_authorization_server::{AuthorizationServer, Issuers};
@@ -18,6 +19,9 @@ mod file;
 mod posture;
 mod stop;
 mod store;
+
+/// How long the last audit records may hold up the end of the process.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 pub(crate) use file::{IssuerFile, ServerFile};
 pub(crate) use stop::{StopSignal, drain};
@@ -105,6 +109,12 @@ async fn serve(config: &Path, check: bool) -> anyhow::Result<Status> {
     let stopped = stop.serve(&mut serving, handles).await;
     let drained = drain(&mut serving).await;
     maintenance.iter().for_each(tokio::task::JoinHandle::abort);
+    for server in all.iter() {
+        let flushed = tokio::time::timeout(FAREWELL, server.flush_audit()).await;
+        if flushed.is_err() {
+            tracing::error!(issuer = server.issuer(), "the store took the last audit records too late");
+        }
+    }
     // To the last moment the metrics show how the server ends.
     if let Some(observing) = observing {
         observing.end().await;
