@@ -17,6 +17,7 @@ use bindery_core::token::confirmation::Confirmation;
 use bindery_crypto::AwsLc;
 use bindery_http::presented::Presented;
 
+use crate::blocked_keys::KeyBlocked;
 use crate::configuration::NoncePolicy;
 use crate::event::AuditEvent;
 use crate::server::Server;
@@ -85,7 +86,35 @@ pub(crate) fn establish(
             return Err(refuse(&Rejection::ProofDuplicate));
         }
     };
+    require_unblocked(server, proof.as_ref(), presented)?;
     Ok(Evidence { proof, certificate })
+}
+
+/// What an operator has blocked proves nothing, whoever sends it.
+fn require_unblocked(
+    server: &Server,
+    proof: Option<&VerifiedProof>,
+    presented: &Presented<'_>,
+) -> Result<(), TokenError> {
+    let jkt = proof.map(VerifiedProof::thumbprint);
+    let x5t = match &presented.certificate {
+        PresentedCertificate::Present(certificate) => Some(certificate.thumbprint()),
+        PresentedCertificate::Absent(_) => None,
+    };
+    server.blocked_keys.require_unblocked(jkt.as_ref(), x5t.as_ref()).map_err(|blocked| {
+        let (kind, thumbprint) = match blocked {
+            KeyBlocked::Dpop => ("dpop", jkt.map(|jkt| jkt.to_string())),
+            KeyBlocked::Certificate => ("certificate", x5t.map(|x5t| x5t.to_string())),
+        };
+        let thumbprint = thumbprint.unwrap_or_default();
+        server.audit.record(AuditEvent::BlockedKeyUsed { thumbprint: &thumbprint, kind });
+        match blocked {
+            KeyBlocked::Dpop => {
+                TokenError::DpopProof { reason: "key_blocked", sentence: "The key of the proof is blocked." }
+            }
+            KeyBlocked::Certificate => TokenError::ClientAuthentication { basic: false },
+        }
+    })
 }
 
 fn verify(

@@ -9,6 +9,7 @@ use bindery_core::encoding::base64url;
 use bindery_core::jose::algorithm::AlgorithmSet;
 use bindery_core::oauth::client_metadata::{ClientKeys, ClientMetadata, ClientMetadataInvalid};
 use bindery_core::oauth::sender_constraint::{BearerException, SenderConstraint};
+use bindery_core::time::UnixTime;
 use bindery_store::record::ClientRecord;
 use bindery_store::{AuthorizationStore, StoreError};
 use serde_json::{Map, Value};
@@ -18,6 +19,7 @@ use crate::configuration::{ConfigurationInvalid, invalid};
 use crate::event::AuditEvent;
 use crate::grant;
 use crate::profile::signed_for;
+use crate::registration::Facts;
 use crate::settings::Settings;
 
 /// A client and its state.
@@ -27,10 +29,22 @@ pub struct Client {
     pub metadata: ClientMetadata,
     /// Whether the operator has disabled it.
     pub disabled: bool,
+    /// It registered itself, was never used, and is removed at that second.
+    pub(crate) unused_until: Option<UnixTime>,
 }
 
+/// A client of the configuration file: what it became, and what was written.
+pub(crate) struct ConfiguredClient {
+    pub(crate) client: Arc<Client>,
+    pub(crate) members: Map<String, Value>,
+}
+
+/// The client is set by the configuration file and is changed there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Configured;
+
 pub(crate) struct ClientRegistry {
-    configured: HashMap<String, Arc<Client>>,
+    configured: HashMap<String, ConfiguredClient>,
     store: Arc<dyn AuthorizationStore>,
     settings: Arc<Settings>,
 }
@@ -67,7 +81,8 @@ impl ClientRegistry {
             }
             require_algorithm(&client.metadata, settings.assertion_algorithms)?;
             report_exception(&client.metadata, audit);
-            if clients.insert(client_id.clone(), Arc::new(client)).is_some() {
+            let client = ConfiguredClient { client: Arc::new(client), members: members.clone() };
+            if clients.insert(client_id.clone(), client).is_some() {
                 let rule = "two clients have this name";
                 return Err(invalid(
                     format!("client[{index}].client_id"),
@@ -83,7 +98,7 @@ impl ClientRegistry {
     /// The client of that name, disabled or not.
     pub(crate) async fn find(&self, client_id: &str) -> Result<Option<Arc<Client>>, StoreError> {
         if let Some(client) = self.configured.get(client_id) {
-            return Ok(Some(Arc::clone(client)));
+            return Ok(Some(Arc::clone(&client.client)));
         }
         let Some(record) = self.store.find_client(client_id).await? else { return Ok(None) };
         Ok(self.read(&record).map(Arc::new))
@@ -96,8 +111,15 @@ impl ClientRegistry {
         if let Some(digest) = &record.secret_sha256 {
             members.insert("client_secret_sha256".into(), base64url::encode(digest).into());
         }
+        let facts = Facts::of(record);
+        if let Some(former) = &facts.former_secret {
+            members.insert("previous_client_secret_sha256".into(), former.sha256().into());
+            members.insert("previous_client_secret_until".into(), former.until().as_seconds().into());
+        }
         match judge(members, &self.settings) {
-            Ok(metadata) => Some(Client { metadata, disabled: record.disabled }),
+            Ok(metadata) => {
+                Some(Client { metadata, disabled: record.disabled, unused_until: facts.unused_until() })
+            }
             Err(reason) => {
                 let reason = reason.to_string();
                 AuditEvent::ClientUnusable { client_id: &record.client_id, reason: &reason }.trace();
@@ -108,7 +130,20 @@ impl ClientRegistry {
 
     /// Scope values and audiences of the configured clients, for metadata.
     pub(crate) fn configured(&self) -> impl Iterator<Item = &Client> {
-        self.configured.values().map(|client| &**client)
+        self.configured.values().map(|configured| &*configured.client)
+    }
+
+    /// The clients of the configuration as they were written.
+    pub(crate) fn configured_clients(&self) -> impl Iterator<Item = &ConfiguredClient> {
+        self.configured.values()
+    }
+
+    /// Requires that a client of this name is not set by the configuration.
+    ///
+    /// # Errors
+    /// [`Configured`].
+    pub(crate) fn require_changeable(&self, client_id: &str) -> Result<(), Configured> {
+        if self.configured.contains_key(client_id) { Err(Configured) } else { Ok(()) }
     }
 }
 
@@ -207,5 +242,5 @@ fn configured_client(
         true => fault,
         false => ConfigurationInvalid { option: format!("client[{index}]: {}", fault.option), ..fault },
     })?;
-    Ok(Client { metadata, disabled })
+    Ok(Client { metadata, disabled, unused_until: None })
 }

@@ -222,6 +222,10 @@ definition::events! {
         client_id: &'a str = "the client",
         reason: &'a str = "the rule",
     }
+    BlockedKeyUsed = "blocked_key_used", Security, WARN, "A blocked key or certificate was used." {
+        thumbprint: &'a str = "its thumbprint",
+        kind: &'a str = "`dpop` or `certificate`",
+    }
     TrustAnchorsMissing = "trust_anchors_missing", Operation, ERROR,
         "A client's certificate can't be verified, because the set of trust anchors that it names is gone." {
         client_id: &'a str = "the client",
@@ -266,6 +270,91 @@ definition::events! {
         id: u64 = "its number in the ring",
     }
     SigningFailed = "signing_failed", Operation, ERROR, "A signature could not be made; nothing was issued." {}
+
+    // Administration and registration.
+    ClientRegistered = "client_registered", Administration, INFO, "A client was registered." {
+        client_id: &'a str = "the client",
+        method: &'a str = "how it authenticates",
+        sender_constraint: &'a str = "what its tokens are bound to",
+        initial_access_token: Option<&'a str> = "the name of the initial access token that it showed",
+        administrator: Option<&'a str> = "who registered it; nobody when it registered itself",
+    }
+    RegistrationRefused = "registration_refused", Security, INFO,
+        "A request to the registration endpoint was refused." {
+        client_id: Option<&'a str> = "the client that the request names, shortened and escaped",
+        error: &'a str = "the error code that was answered",
+        detail: &'a str = "the rule, what the request says shortened and escaped",
+    }
+    ClientChanged = "client_changed", Administration, INFO, "A client's registration or state was changed." {
+        client_id: &'a str = "the client",
+        change: &'a str = "`replaced`, `patched`, `policy`, `secret`, `disabled` or `enabled`",
+        administrator: Option<&'a str> = "who changed it; nobody when it was the client itself",
+    }
+    ClientDeleted = "client_deleted", Administration, WARN, "A client was removed with all that it held." {
+        client_id: &'a str = "the client",
+        administrator: Option<&'a str> = "who removed it; nobody when it was the client itself",
+    }
+    UnusedClientRemoved = "unused_client_removed", Administration, INFO,
+        "A client that had registered itself was never used, and was removed." {
+        client_id: &'a str = "the client",
+    }
+    ClientOffboarded = "client_offboarded", Administration, WARN,
+        "A client was disabled for ever, its grants were revoked and its keys blocked." {
+        client_id: &'a str = "the client",
+        reason: &'a str = "the operator's reason",
+        grants_revoked: u64 = "how many grants were alive",
+        keys_blocked: u64 = "how many keys and certificates were blocked",
+        nothing_works: bool = "whether the verification found every way closed",
+        administrator: &'a str = "who did it",
+    }
+    GrantRevoked = "grant_revoked", Administration, INFO, "An administrator revoked a grant." {
+        grant_id: &'a str = "the grant",
+        administrator: &'a str = "who did it",
+    }
+    GrantsRevoked = "grants_revoked", Administration, WARN,
+        "An administrator revoked every grant of a client, a subject or a session." {
+        client_id: Option<&'a str> = "the client",
+        subject: Option<&'a str> = "the subject",
+        session_id: Option<&'a str> = "the session",
+        revoked: u64 = "how many were alive",
+        administrator: &'a str = "who did it",
+    }
+    SessionEndedByAdministrator = "session_ended_by_administrator", Administration, INFO,
+        "An administrator ended a session and revoked what was granted in it." {
+        session_id: &'a str = "the session",
+        subject: &'a str = "who was signed in",
+        revoked: u64 = "how many grants were alive",
+        administrator: &'a str = "who did it",
+    }
+    AccountChangedByAdministrator = "account_changed_by_administrator", Administration, INFO,
+        "An administrator changed whether an account may sign in." {
+        subject: &'a str = "the account",
+        change: &'a str = "`disabled` or `enabled`",
+        administrator: &'a str = "who did it",
+    }
+    KeyBlocked = "key_blocked", Administration, WARN, "A key or certificate was blocked." {
+        thumbprint: &'a str = "its thumbprint",
+        kind: &'a str = "`dpop` or `certificate`",
+        client_id: Option<&'a str> = "the client that used it",
+        reason: &'a str = "the operator's reason",
+        administrator: &'a str = "who did it",
+    }
+    KeyUnblocked = "key_unblocked", Administration, WARN, "A block was taken away." {
+        thumbprint: &'a str = "the thumbprint",
+        administrator: &'a str = "who did it",
+    }
+    InitialAccessTokenMade = "initial_access_token_made", Administration, INFO,
+        "An initial access token was made." {
+        id: &'a str = "its name, which is no secret",
+        label: &'a str = "what it is for",
+        uses: u64 = "how many clients it may register",
+        administrator: &'a str = "who made it",
+    }
+    InitialAccessTokenRevoked = "initial_access_token_revoked", Administration, INFO,
+        "An initial access token was revoked." {
+        id: &'a str = "its name",
+        administrator: &'a str = "who did it",
+    }
 
     // The process.
     ServerStarted = "server_started", Operation, INFO, "An issuer is ready." {

@@ -62,6 +62,9 @@ pub(crate) async fn find(
     let client = client.map_err(|error| unavailable("find_client", &error))?;
     let Some(client) = client.filter(|client| !client.disabled) else { return Ok(None) };
     let token = &found.token;
+    if server.blocked_keys.require_unblocked_confirmation(&token.confirmation).is_err() {
+        return Ok(None);
+    }
     if !token.refresh && token.confirmation == Confirmation::Unbound {
         return Ok(require_exception(&client.metadata, now).is_ok().then_some(found));
     }

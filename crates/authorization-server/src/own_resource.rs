@@ -258,6 +258,8 @@ async fn require_live(
     let client = server.clients.find(client_id).await;
     let client = client.map_err(|error| unavailable("find_client", &error))?;
     let client = client.filter(|client| !client.disabled).ok_or(Rejection::TokenInactive)?;
+    let blocked = server.blocked_keys.require_unblocked_confirmation(&token.confirmation());
+    blocked.map_err(|_| Rejection::TokenInactive)?;
     if token.confirmation() == Confirmation::Unbound {
         issued_token::require_exception(&client.metadata, now).map_err(|_| Rejection::TokenInactive)?;
     }

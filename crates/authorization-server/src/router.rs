@@ -9,8 +9,8 @@ use bindery_http::cors::CorsLayer;
 use http::Method;
 
 use crate::endpoint::{
-    authorize, health, introspection, jwks, metadata, pushed_authorization_request as pushed, revocation,
-    token, userinfo,
+    authorize, health, introspection, jwks, metadata, pushed_authorization_request as pushed, registration,
+    revocation, token, userinfo,
 };
 use crate::observation::observe;
 use crate::server::AuthorizationServer;
@@ -46,7 +46,7 @@ impl Endpoint {
 }
 
 /// The endpoints that metadata names.
-pub(crate) const ENDPOINTS: [Endpoint; 7] = [
+pub(crate) const ENDPOINTS: [Endpoint; 8] = [
     Endpoint::open("authorization_endpoint", authorize::PATH).when(has_people),
     Endpoint::of_clients("pushed_authorization_request_endpoint", pushed::PATH).when(has_people),
     Endpoint::of_clients("token_endpoint", token::PATH),
@@ -55,6 +55,7 @@ pub(crate) const ENDPOINTS: [Endpoint; 7] = [
     Endpoint { aliased: true, ..Endpoint::open("userinfo_endpoint", userinfo::PATH) }
         .when(|settings| settings.rules.server().openid),
     Endpoint::open("jwks_uri", jwks::PATH),
+    Endpoint::open("registration_endpoint", registration::PATH).when(registration::is_on),
 ];
 
 /// Probes, at the root whatever the issuer's path: who asks them knows no issuer.
@@ -74,6 +75,7 @@ pub(crate) fn router(server: &AuthorizationServer) -> Router {
         .route(&below(revocation::PATH), post(revocation::answer))
         .route(&below(jwks::PATH), get(jwks::answer))
         .route(&well_known_path(&settings.issuer_path), get(metadata::answer))
+        .merge(registration::routes(server, &settings.internal_path))
         .merge(administration::routes(server, &settings.internal_path));
     if has_people(settings) {
         router = router.route(&below(pushed::PATH), post(pushed::answer));

@@ -18,6 +18,7 @@ use bindery_http::{Clock, EdgePolicy};
 use bindery_store::{AuthorizationStore, StoreError};
 
 use crate::audit::AuditLog;
+use crate::blocked_keys::BlockedKeys;
 use crate::client_keys::{ClientKeyCache, HttpKeySetFetcher, KeySetFetcher};
 use crate::client_registry::ClientRegistry;
 use crate::configuration::{ConfigurationInvalid, ServerConfiguration, TrustAnchorsConfiguration, invalid};
@@ -31,6 +32,7 @@ use crate::nonce_keys::NonceKeys;
 use crate::outbound::Outbound;
 use crate::people::People;
 use crate::proof_memory::ProofMemory;
+use crate::registration::population::{self, Registrations};
 use crate::settings::Settings;
 use crate::signing_keys::SigningKeyRing;
 use crate::start::StartFailed;
@@ -130,6 +132,10 @@ pub(crate) struct Server {
     pub(crate) nonce_keys: NonceKeys,
     pub(crate) cookie_keys: CookieKeys,
     pub(crate) proof_memory: ProofMemory,
+    pub(crate) blocked_keys: BlockedKeys,
+    pub(crate) registrations: Registrations,
+    /// Held while an administrator's change of a client is read, judged and written.
+    pub(crate) client_changes: tokio::sync::Mutex<()>,
     pub(crate) audit: AuditLog,
     pub(crate) people: People,
     /// Under which pairwise subjects are made; as lasting as the sealing key.
@@ -188,6 +194,7 @@ impl AuthorizationServer {
         let nonce_keys = NonceKeys::load(&*store, &sealer, rotation, now).await?;
         let cookie_keys = CookieKeys::load(&*store, &sealer, settings.keys.cookie_rotation, now).await?;
         let proof_memory = ProofMemory::new(&settings.dpop, &store, now)?;
+        let blocked_keys = BlockedKeys::load(&*store).await?;
         let server = Server {
             settings,
             store,
@@ -203,6 +210,9 @@ impl AuthorizationServer {
             nonce_keys,
             cookie_keys,
             proof_memory,
+            blocked_keys,
+            registrations: Registrations::default(),
+            client_changes: tokio::sync::Mutex::new(()),
             audit,
             people,
             pairwise_key,
@@ -218,6 +228,12 @@ impl AuthorizationServer {
     /// [`bindery_http::Peer`] into each request's extensions.
     pub fn router(&self) -> axum::Router {
         crate::router::router(self)
+    }
+
+    /// The administration interface without its door, for the command line on the machine that holds the store
+    /// and its key file. Whoever reaches it may do everything: never serve it at a listener.
+    pub fn dangerous_unguarded_administration(&self) -> axum::Router {
+        crate::administration::local(self)
     }
 
     /// Waits out the second in which a replay memory without disk began. Nonces count in seconds, and one
@@ -262,10 +278,14 @@ impl AuthorizationServer {
         let nonces = server.nonce_keys.refresh(&*server.store, &server.sealer, now).await;
         let cookies = server.cookie_keys.refresh(&*server.store, &server.sealer, now).await;
         let signing = server.take_over_keys(now).await;
+        let blocked = server.blocked_keys.refresh(&*server.store).await;
+        let unused = population::maintain(server, now).await;
         server.store.purge_expired(now).await?;
         server.audit.purge(&*server.store, now).await?;
         nonces?;
         cookies?;
+        blocked?;
+        unused?;
         signing
     }
 

@@ -83,3 +83,11 @@ impl<T: Serialize> IntoResponse for Answer<T> {
         }
     }
 }
+
+/// Done, and there is nothing to show.
+pub(super) fn no_content() -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    render::forbid_storing(response.headers_mut());
+    response
+}

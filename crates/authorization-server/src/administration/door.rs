@@ -9,15 +9,21 @@ use http::Method;
 
 use super::{PATH, READ_SCOPE, SCOPE};
 use crate::own_resource::{self, Audience, Demand, Unbound};
+use crate::provision::client_subject;
 use crate::server::AuthorizationServer;
 
 /// Who acts, for the audit.
 #[derive(Clone, Debug)]
 pub(super) struct Administrator {
-    /// The client of the token.
-    pub(super) client_id: String,
-    /// Its subject.
-    pub(super) subject: String,
+    /// The client of the token; with the person in front, when it acts for one.
+    pub(super) name: String,
+}
+
+impl Administrator {
+    /// Whoever holds the store itself.
+    pub(super) fn local() -> Self {
+        Self { name: "(command line)".into() }
+    }
 }
 
 /// Lets a request pass that proves itself, and tells its sender the next nonce.
@@ -43,11 +49,12 @@ pub(super) async fn guard(
         Ok(admission) => admission,
         Err(answer) => return answer,
     };
-    let token = admission.request.token();
-    parts.extensions.insert(Administrator {
-        client_id: admission.client.metadata.client_id.clone(),
-        subject: token.subject().unwrap_or_default().into(),
-    });
+    let client_id = &admission.client.metadata.client_id;
+    let name = match admission.request.token().subject() {
+        Some(subject) if subject != client_subject(client_id) => format!("{subject} through {client_id}"),
+        _ => client_id.clone(),
+    };
+    parts.extensions.insert(Administrator { name });
     let mut response = next.run(Request::from_parts(parts, body)).await;
     admission.dress(&mut response);
     response

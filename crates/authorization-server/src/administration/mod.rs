@@ -3,20 +3,31 @@
 //! is reachable around it. What changes a client names the state it was read in (`If-Match`), and every
 //! refusal is a [`problem::Problem`] that names member, rule and remedy.
 
-#![expect(dead_code, reason = "operations that change something come next")]
-
+mod accounts;
+mod audit;
+mod blocked_keys;
 mod body;
+mod client_changes;
+mod client_view;
 mod clients;
 mod door;
 mod entity_tag;
+mod grants;
+mod initial_access_tokens;
+mod keys;
+mod offboarding;
+mod openapi;
 mod page;
 mod problem;
+mod sessions;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::MethodRouter;
 
 use crate::server::AuthorizationServer;
+
+pub use openapi::document as openapi_document;
 
 /// The path below the issuer. The issuer and this path together are the audience of administration tokens.
 pub(crate) const PATH: &str = "/admin/v1";
@@ -32,9 +43,51 @@ pub(crate) fn routes(server: &AuthorizationServer, base: &str) -> Router<Authori
     operations(base).route_layer(from_fn_with_state(server.clone(), door::guard))
 }
 
-fn operations(base: &str) -> Router<AuthorizationServer> {
-    let at = |path: &str| format!("{base}{PATH}{path}");
-    Router::new()
-        .route(&at("/clients"), get(clients::list))
-        .route(&at("/clients/{client_id}"), get(clients::find))
+/// The same API without its door, at [`PATH`] alone, for the command line on the machine of the store: who
+/// holds the store and its key file needs no token. Never to be served at a listener.
+pub(crate) fn local(server: &AuthorizationServer) -> Router {
+    let administrator = door::Administrator::local();
+    operations("").layer(axum::Extension(administrator)).with_state(server.clone())
+}
+
+/// The table of operations: a line here is a route and a page of the OpenAPI document.
+macro_rules! operations {
+    ($($path:literal => $($method:ident $module:ident $(:: $handler:ident)+),+;)*) => {
+        fn operations(base: &str) -> Router<AuthorizationServer> {
+            Router::new()$(.route(
+                &format!("{base}{PATH}{}", $path),
+                MethodRouter::new()$(.$method($module$(::$handler)+))+,
+            ))*
+        }
+
+        #[derive(utoipa::OpenApi)]
+        #[openapi(paths($($($module$(::$handler)+),+),*))]
+        struct Operations;
+    };
+}
+
+operations! {
+    "/openapi.json" => get openapi::show;
+    "/clients" => get clients::list, post clients::create;
+    "/clients/{client_id}" => get clients::find, put client_changes::replace, patch client_changes::patch,
+        delete client_changes::delete;
+    "/clients/{client_id}/disable" => post client_changes::disable;
+    "/clients/{client_id}/enable" => post client_changes::enable;
+    "/clients/{client_id}/secret" => post client_changes::rotate_secret;
+    "/clients/{client_id}/policy" => put client_changes::set_policy;
+    "/clients/{client_id}/offboard" => post offboarding::offboard;
+    "/clients/{client_id}/verification" => get offboarding::verify;
+    "/grants" => get grants::list, post grants::provision, delete grants::revoke_many;
+    "/grants/{grant_id}" => get grants::find, delete grants::revoke;
+    "/sessions" => get sessions::list;
+    "/sessions/{session_id}" => delete sessions::end;
+    "/accounts" => get accounts::list;
+    "/accounts/{subject}/disable" => post accounts::disable;
+    "/accounts/{subject}/enable" => post accounts::enable;
+    "/keys" => get keys::list;
+    "/blocked-keys" => get blocked_keys::list, post blocked_keys::block;
+    "/blocked-keys/{thumbprint}" => delete blocked_keys::unblock;
+    "/initial-access-tokens" => get initial_access_tokens::list, post initial_access_tokens::create;
+    "/initial-access-tokens/{id}" => delete initial_access_tokens::revoke;
+    "/audit" => get audit::list;
 }

@@ -4,7 +4,8 @@
 use axum::extract::FromRequestParts;
 use axum::extract::Query;
 use http::request::Parts;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::problem::{Kind, Problem};
 
@@ -13,31 +14,29 @@ const MAXIMUM: u32 = 500;
 /// The page that is sent when nothing is asked.
 const DEFAULT: u32 = 100;
 
-/// Which page is wanted.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct PageAsked {
-    /// The cursor of the page before: only what comes after it is listed.
-    pub(super) after: Option<String>,
-    /// The most items, 1 to 500; 100 without it.
-    pub(super) limit: Option<u32>,
-}
-
-impl PageAsked {
-    pub(super) fn limit(&self) -> Result<u32, Problem> {
-        match self.limit.unwrap_or(DEFAULT) {
-            limit @ 1..=MAXIMUM => Ok(limit),
-            _ => Err(Problem::new(
-                Kind::InvalidRequest,
-                format!("a page has 1 to {MAXIMUM} items"),
-                "ask for fewer, and follow `next`",
-            )
-            .about("limit")),
-        }
+/// The length of the page that is asked for.
+///
+/// # Errors
+/// [`Problem`] when it is none or too long.
+pub(super) fn limit(asked: Option<u32>) -> Result<u32, Problem> {
+    match asked.unwrap_or(DEFAULT) {
+        limit @ 1..=MAXIMUM => Ok(limit),
+        _ => Err(Problem::new(
+            Kind::InvalidRequest,
+            format!("a page has 1 to {MAXIMUM} items"),
+            "ask for fewer, and follow `next`",
+        )
+        .about("limit")),
     }
 }
 
+/// How many items show whether there is another page.
+pub(super) fn one_more(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1)
+}
+
 /// One page of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Page<T> {
     /// The items.
     pub(super) items: Vec<T>,

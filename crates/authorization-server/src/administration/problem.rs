@@ -4,15 +4,17 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use bindery_core::oauth::client_metadata::ClientMetadataInvalid;
 use bindery_http::render;
 use bindery_store::StoreError;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use crate::client_registry::Configured;
 use crate::event::AuditEvent;
 use crate::observation::Refused;
+use crate::registration::RegistrationRefused;
 
 /// The kinds of refusal. The name ends the `type` URI and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +70,8 @@ pub(crate) struct Problem {
 }
 
 /// A refusal as it is sent (RFC 9457 section 3).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
 pub(crate) struct ProblemDocument {
     /// Names the kind of refusal; stable.
     r#type: String,
@@ -117,9 +120,16 @@ impl Problem {
     }
 }
 
-impl From<ClientMetadataInvalid> for Problem {
-    fn from(fault: ClientMetadataInvalid) -> Self {
+impl From<RegistrationRefused> for Problem {
+    fn from(fault: RegistrationRefused) -> Self {
         Self::new(Kind::InvalidMember, fault.rule, fault.remedy).about(fault.member)
+    }
+}
+
+impl From<Configured> for Problem {
+    fn from(_: Configured) -> Self {
+        Self::new(Kind::ReadOnly, "the configuration file sets this client", "change it there, and restart")
+            .about("client_id")
     }
 }
 

@@ -58,7 +58,7 @@ pub enum RegistrationAccess {
 }
 
 /// `[registration]`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RegistrationConfiguration {
     /// Who may register.
@@ -67,6 +67,22 @@ pub struct RegistrationConfiguration {
     pub scope: Option<String>,
     /// Audiences that a registered client gets; without them the resources of this configuration.
     pub audiences: Vec<String>,
+    /// After how many seconds a client that registered itself and was never used is removed; 0 for never.
+    pub unused_lifetime: u32,
+    /// How many clients that registered themselves may wait to be used for the first time.
+    pub unused_clients: u32,
+}
+
+impl Default for RegistrationConfiguration {
+    fn default() -> Self {
+        Self {
+            access: RegistrationAccess::Closed,
+            scope: None,
+            audiences: Vec::new(),
+            unused_lifetime: 30 * 24 * 3600,
+            unused_clients: 1000,
+        }
+    }
 }
 
 /// One `[[scope]]`.

@@ -13,6 +13,7 @@ use super::{FormRequest, json, refuse, x5t};
 use crate::configuration::NoncePolicy;
 use crate::event::AuditEvent;
 use crate::observation::note_client;
+use crate::registration::population;
 use crate::server::{AuthorizationServer, Server};
 use crate::{authenticate, binding, grant, issue};
 
@@ -57,7 +58,12 @@ async fn respond(server: &Server, request: Request) -> Result<TokenResponse, Tok
         let grant_type = held.grant_type();
         note_client(authenticated.client_id(), Some(grant_type));
         let granted = held.redeem(&binding).await?;
-        issue::mint(server, grant_type, granted, binding, &authenticated, &client.metadata, now).await
+        let issued =
+            issue::mint(server, grant_type, granted, binding, &authenticated, &client.metadata, now).await;
+        if issued.is_ok() {
+            population::note_use(server, &client).await;
+        }
+        issued
     };
     issued.await.inspect_err(|error| {
         server.audit.record(AuditEvent::TokenRefused {

@@ -120,7 +120,8 @@ async fn a_bound_token_of_an_administrator_opens_the_door() {
     let world = setup().start().await;
     for name in ["operator", "operator-opaque", "auditor"] {
         let operator = world.operator(name).await;
-        assert_eq!(world.get(&operator, "/clients").await.ok()["items"], json!([]), "{name}");
+        let listed = world.get(&operator, "/clients").await.ok();
+        assert!(listed["items"].as_array().unwrap().len() > 10, "{name}");
     }
 }
 

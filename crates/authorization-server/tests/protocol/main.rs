@@ -5,6 +5,7 @@
 
 mod administration;
 mod audit;
+mod administration_clients;
 mod client_authentication;
 mod client_keys;
 mod clients;

@@ -272,6 +272,11 @@ impl World {
         format!("id-{}", self.counter.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// The server's time, in seconds.
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.now().as_seconds()
+    }
+
     pub(crate) fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }

@@ -1,0 +1,153 @@
+//! Keys and certificates that open nothing any more, whoever holds them: those of offboarded clients, and
+//! those that an operator blocks. Held in memory, so that a request pays one look at an empty set, and taken
+//! over from the store at every round of maintenance; what this process blocks counts at once.
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bindery_core::crypto::Sha256Digest;
+use bindery_core::encoding::base64url;
+use bindery_core::jose::jwk::{Jwk, JwkSet};
+use bindery_core::jose::thumbprint::JwkThumbprint;
+use bindery_core::mtls::certificate::CertificateThumbprint;
+use bindery_core::oauth::client_metadata::{ClientKeys, ClientMetadata};
+use bindery_core::token::confirmation::Confirmation;
+use bindery_crypto::AwsLc;
+use bindery_store::record::BlockedKeyRecord;
+use bindery_store::{AuthorizationStore, StoreError};
+
+use crate::registration::RegistrationRefused;
+
+/// A key that was shown is blocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyBlocked {
+    /// The key of the proof, or of `jkt`.
+    Dpop,
+    /// The certificate, or `x5t#S256`.
+    Certificate,
+}
+
+/// The set as it is now.
+#[derive(Debug, Default)]
+pub(crate) struct BlockedKeys(RwLock<Arc<HashSet<Sha256Digest>>>);
+
+impl BlockedKeys {
+    pub(crate) async fn load(store: &dyn AuthorizationStore) -> Result<Self, StoreError> {
+        let keys = Self::default();
+        keys.refresh(store).await?;
+        Ok(keys)
+    }
+
+    /// Takes over what the store holds.
+    pub(crate) async fn refresh(&self, store: &dyn AuthorizationStore) -> Result<(), StoreError> {
+        let records = store.list_blocked_keys().await?;
+        let set = records.iter().filter_map(digest_of).collect();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+        Ok(())
+    }
+
+    /// Blocks keys in the store, and here at once.
+    pub(crate) async fn block(
+        &self,
+        store: &dyn AuthorizationStore,
+        records: &[BlockedKeyRecord],
+    ) -> Result<(), StoreError> {
+        for record in records {
+            store.block_key(record).await?;
+        }
+        self.refresh(store).await
+    }
+
+    /// Takes a block away, in the store and here.
+    pub(crate) async fn unblock(
+        &self,
+        store: &dyn AuthorizationStore,
+        thumbprint: &str,
+    ) -> Result<(), StoreError> {
+        store.unblock_key(thumbprint).await?;
+        self.refresh(store).await
+    }
+
+    /// Requires that what a request has shown is not blocked.
+    ///
+    /// # Errors
+    /// [`KeyBlocked`] says which.
+    pub(crate) fn require_unblocked(
+        &self,
+        jkt: Option<&JwkThumbprint>,
+        x5t: Option<&CertificateThumbprint>,
+    ) -> Result<(), KeyBlocked> {
+        let set = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
+        if set.is_empty() {
+            return Ok(());
+        }
+        if jkt.is_some_and(|jkt| set.contains(jkt.as_bytes())) {
+            return Err(KeyBlocked::Dpop);
+        }
+        match x5t.is_some_and(|x5t| set.contains(x5t.as_bytes())) {
+            true => Err(KeyBlocked::Certificate),
+            false => Ok(()),
+        }
+    }
+
+    /// Requires that what a token is bound to is not blocked.
+    ///
+    /// # Errors
+    /// [`KeyBlocked`] says which.
+    pub(crate) fn require_unblocked_confirmation(
+        &self,
+        confirmation: &Confirmation,
+    ) -> Result<(), KeyBlocked> {
+        self.require_unblocked(confirmation.dpop().as_ref(), confirmation.mtls().as_ref())
+    }
+
+    /// Requires that no registered key or certificate of a client is blocked: an offboarded client does not
+    /// come back under another name.
+    ///
+    /// # Errors
+    /// [`RegistrationRefused`].
+    pub(crate) fn require_unblocked_keys(&self, client: &ClientMetadata) -> Result<(), RegistrationRefused> {
+        let blocked = registered_thumbprints(client).into_iter().find(|key| match key {
+            Thumbprint::Dpop(jkt) => self.require_unblocked(Some(jkt), None).is_err(),
+            Thumbprint::Certificate(x5t) => self.require_unblocked(None, Some(x5t)).is_err(),
+        });
+        match blocked {
+            None => Ok(()),
+            Some(_) => Err(RegistrationRefused::new(
+                "jwks",
+                "a key or certificate in it is blocked",
+                "register keys that were never another's",
+            )),
+        }
+    }
+}
+
+/// Names a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Thumbprint {
+    /// A JWK (RFC 7638).
+    Dpop(JwkThumbprint),
+    /// A certificate (RFC 8705 section 3.1).
+    Certificate(CertificateThumbprint),
+}
+
+/// The keys and certificates of a client's `jwks`.
+pub(crate) fn registered_thumbprints(client: &ClientMetadata) -> Vec<Thumbprint> {
+    let ClientKeys::Inline(set) = &client.keys else { return Vec::new() };
+    thumbprints_of(set)
+}
+
+/// The keys and certificates of a key set.
+pub(crate) fn thumbprints_of(set: &JwkSet) -> Vec<Thumbprint> {
+    let of = |jwk: &Jwk| {
+        // The leaf alone: the authorities behind it are others' too.
+        let leaf = jwk.certificates.first();
+        let leaf = leaf.map(|der| Thumbprint::Certificate(CertificateThumbprint::of(der, &AwsLc)));
+        std::iter::once(Thumbprint::Dpop(JwkThumbprint::of(&jwk.key, &AwsLc))).chain(leaf)
+    };
+    set.keys.iter().flat_map(of).collect()
+}
+
+fn digest_of(record: &BlockedKeyRecord) -> Option<Sha256Digest> {
+    base64url::decode_array(&record.thumbprint).ok()
+}
