@@ -29,7 +29,14 @@ use crate::server::{Server, unavailable};
 pub(crate) struct IssuedToken {
     pub(crate) kind: TokenKind,
     pub(crate) token: ActiveToken,
+    /// The grant that it belongs to.
+    pub(crate) grant_id: Option<String>,
+    /// What else it says: `act`, `auth_time` and the like; nothing for refresh tokens.
+    pub(crate) claims: Map<String, Value>,
 }
+
+/// The claims that a token carries on beside those of [`ActiveToken`].
+const FURTHER_CLAIMS: [&str; 6] = ["acr", "act", "amr", "auth_time", "authorization_details", "may_act"];
 
 /// Which kind, with what revoking it needs.
 pub(crate) enum TokenKind {
@@ -106,7 +113,14 @@ async fn find_jwt(server: &Server, text: &str, now: UnixTime) -> Result<Option<I
         refresh: false,
         further: further(|name| verified.claim(name)),
     };
-    Ok(Some(IssuedToken { kind: TokenKind::Jwt { identifier: identifier.into() }, token }))
+    let further =
+        FURTHER_CLAIMS.iter().filter_map(|name| Some(((*name).into(), verified.claim(name)?.clone())));
+    Ok(Some(IssuedToken {
+        kind: TokenKind::Jwt { identifier: identifier.into() },
+        token,
+        grant_id: grant_id.map(Into::into),
+        claims: further.collect(),
+    }))
 }
 
 /// Our own signature, type and times. The audience is the token's own: it is judged against the caller.
@@ -157,7 +171,11 @@ pub(crate) async fn find_opaque(
         refresh: false,
         further: further(|name| record.claims.get(name)),
     };
-    Ok(Some(IssuedToken { kind: TokenKind::Opaque { digest }, token }))
+    let claims = match record.claims {
+        Value::Object(claims) => claims,
+        _ => Map::new(),
+    };
+    Ok(Some(IssuedToken { kind: TokenKind::Opaque { digest }, token, grant_id: record.grant_id, claims }))
 }
 
 async fn find_refresh(
@@ -187,7 +205,8 @@ async fn find_refresh(
         refresh: true,
         further: Map::new(),
     };
-    Ok(Some(IssuedToken { kind: TokenKind::Refresh { grant_id: grant.grant_id }, token: active }))
+    let kind = TokenKind::Refresh { grant_id: grant.grant_id.clone() };
+    Ok(Some(IssuedToken { kind, token: active, grant_id: Some(grant.grant_id), claims: Map::new() }))
 }
 
 /// The audiences that a claim `aud` names.

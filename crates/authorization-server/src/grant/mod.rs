@@ -9,6 +9,7 @@ use bindery_core::oauth::client_metadata::ClientMetadata;
 use bindery_core::oauth::form::Form;
 use bindery_core::oauth::scope::Scope;
 use bindery_core::oauth::token_error::TokenError;
+use bindery_core::oauth::token_exchange::TOKEN_EXCHANGE_GRANT;
 use bindery_core::oauth::token_request::GrantForm;
 use bindery_core::time::UnixTime;
 use serde_json::{Map, Value};
@@ -22,6 +23,7 @@ mod authorization_code;
 mod client_credentials;
 pub(crate) mod details;
 mod refresh_token;
+mod token_exchange;
 
 pub(crate) use refresh_token::new_token;
 
@@ -106,7 +108,7 @@ struct Grant {
 }
 
 /// Every grant type.
-static GRANTS: [Grant; 3] = [
+static GRANTS: [Grant; 4] = [
     Grant {
         form: GrantForm {
             name: "authorization_code",
@@ -124,6 +126,11 @@ static GRANTS: [Grant; 3] = [
         form: GrantForm { name: "refresh_token", parameters: &["refresh_token", "scope", "resource"] },
         require_holder: |request| Box::pin(refresh_token::require_holder(request)),
         redeem: |redemption| Box::pin(refresh_token::redeem(redemption)),
+    },
+    Grant {
+        form: GrantForm { name: TOKEN_EXCHANGE_GRANT, parameters: &token_exchange::PARAMETERS },
+        require_holder: |_| Box::pin(std::future::ready(Err(TokenError::UnauthorizedClient))),
+        redeem: |redemption| Box::pin(token_exchange::redeem(redemption)),
     },
 ];
 

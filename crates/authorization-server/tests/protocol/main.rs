@@ -25,4 +25,5 @@ mod refresh;
 mod revocation;
 mod several_issuers;
 mod support;
+mod token_exchange;
 mod wire;

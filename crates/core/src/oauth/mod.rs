@@ -16,6 +16,7 @@ pub mod form;
 pub mod introspection;
 pub mod metadata;
 pub mod pkce;
+pub mod polling;
 pub mod redirect_uri;
 pub mod request_object;
 pub mod scope;

@@ -9,6 +9,8 @@ use core::time::Duration;
 use serde_json::{Map, Value};
 
 use super::form::FormInvalid;
+use super::polling::PollRefused;
+use super::token_exchange::ExchangeRefused;
 use crate::time::UnixTime;
 
 /// Why a request to an OAuth endpoint is refused.
@@ -73,6 +75,10 @@ pub enum TokenError {
     RefreshTokenBinding,
     /// The refresh token was issued unbound and policy does not let it be used (DPOP-5-12).
     RefreshTokenUnbound,
+    /// A token is not exchanged (RFC 8693 section 2.2.2).
+    Exchange(ExchangeRefused),
+    /// There are no tokens yet, or never will be (RFC 8628 section 3.5, CIBA Core section 11).
+    Poll(PollRefused),
     /// What the decision needs can't be reached or is full; nothing was decided.
     Unavailable,
 }
@@ -111,6 +117,9 @@ impl TokenError {
                     b"refresh_token" => "The parameter refresh_token is missing.",
                     b"token" => "The parameter token is missing.",
                     b"code" => "The parameter code is missing.",
+                    b"device_code" => "The parameter device_code is missing.",
+                    b"auth_req_id" => "The parameter auth_req_id is missing.",
+                    b"subject_token" => "The parameter subject_token is missing.",
                     b"client_id" => "The parameter client_id is missing.",
                     _ => "A required parameter is missing.",
                 },
@@ -206,6 +215,14 @@ impl TokenError {
                 "refresh_token_unbound",
                 "The refresh token is not bound to a key; the grant must be made again.",
             ),
+            Self::Exchange(refused) => {
+                let (reason, sentence) = refused.texts();
+                (400, "invalid_request", reason, sentence)
+            }
+            Self::Poll(refused) => {
+                let (code, reason, sentence) = refused.form();
+                (400, code, reason, sentence)
+            }
             Self::Unavailable => (
                 503,
                 "temporarily_unavailable",

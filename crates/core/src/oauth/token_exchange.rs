@@ -14,6 +14,55 @@ pub const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_tok
 /// The type of a JWT; an access token that is one may be called so (section 3).
 pub const JWT_TYPE: &str = "urn:ietf:params:oauth:token-type:jwt";
 
+/// Why a token is not exchanged. Each is `invalid_request`: the caller learns which rule, not what a stranger's
+/// token would have been worth (section 2.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ExchangeRefused {
+    /// `requested_token_type` is not an access token.
+    RequestedType,
+    /// `subject_token_type` or `actor_token_type` is missing or not an access token's.
+    TokenType,
+    /// The subject token is unknown, expired or revoked, or no access token.
+    SubjectToken,
+    /// The subject token was neither issued to the caller nor for it.
+    SubjectTokenOfAnother,
+    /// The request does not prove the key that a token is bound to.
+    Possession,
+    /// A bound token would become a bearer token.
+    Downgrade,
+    /// The actor token is unknown, expired or revoked, no access token, or another client's.
+    ActorToken,
+    /// `may_act` of the subject token names another actor (section 4.4).
+    MayAct,
+    /// Too many have acted already.
+    ChainTooLong,
+}
+
+impl ExchangeRefused {
+    /// Machine-readable reason and fixed sentence.
+    #[must_use]
+    pub const fn texts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::RequestedType => ("requested_token_type", "Only access tokens are issued here."),
+            Self::TokenType => {
+                ("exchanged_token_type", "Only access tokens are exchanged, and their type is said.")
+            }
+            Self::SubjectToken => ("subject_token", "The subject token is not a live access token."),
+            Self::SubjectTokenOfAnother => {
+                ("subject_token_of_another", "The subject token was neither issued to the client nor for it.")
+            }
+            Self::Possession => {
+                ("possession", "The request does not prove the key that the exchanged token is bound to.")
+            }
+            Self::Downgrade => ("downgrade", "A bound token is not exchanged for a bearer token."),
+            Self::ActorToken => ("actor_token", "The actor token is not a live access token of the client."),
+            Self::MayAct => ("may_act", "The subject token names another actor."),
+            Self::ChainTooLong => ("act_too_long", "The chain of actors is too long."),
+        }
+    }
+}
+
 /// `token_exchange`: what a client may exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenExchangeRule {
