@@ -89,6 +89,19 @@ impl AuditLog {
         self.0.queue.waiting()
     }
 
+    /// A log whose store is gone with the test.
+    #[cfg(test)]
+    pub(crate) fn forgetful() -> Self {
+        use bindery_core::time::UnixTime;
+        use bindery_store::memory::{MemoryStore, ReplayMemory};
+        let start = UnixTime::from_seconds(0);
+        let store: Arc<dyn AuthorizationStore> =
+            Arc::new(MemoryStore::new(ReplayMemory::new(10, start, [7; 16])));
+        let clock: Arc<dyn Clock> = Arc::new(bindery_http::ManualClock::new(start));
+        let metrics = crate::metrics::Metrics::new().of("test");
+        Self::new(&AuditConfiguration::default(), &store, &clock, &metrics)
+    }
+
     /// Waits until everything that was recorded before is stored, or given up.
     pub(crate) async fn flush(&self) {
         self.0.queue.flush().await;

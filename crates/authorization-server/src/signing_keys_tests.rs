@@ -9,7 +9,6 @@ use bindery_store::memory::{MemoryStore, ReplayMemory};
 use super::*;
 use crate::audit::AuditLog;
 use crate::key_schedule::{KeysConfiguration, Schedule};
-use crate::metrics::Metrics;
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
@@ -18,7 +17,7 @@ async fn keys(algorithms: &[SignatureAlgorithm]) -> Arc<SigningKeys> {
     let sealer = Sealer::new([3; 32]);
     let times = KeysConfiguration::default().times(std::time::Duration::from_secs(300)).unwrap();
     let all: Vec<_> = algorithms.iter().copied().map(KeyAlgorithm::Signature).collect();
-    let audit = AuditLog::new(Metrics::new().of("test"));
+    let audit = AuditLog::forgetful();
     let schedule =
         Schedule { store: &store, sealer: &sealer, algorithms: &all, times: &times, audit: &audit };
     let records = schedule.maintain(NOW).await.unwrap();

@@ -7,7 +7,6 @@ use bindery_store::authorization::KeyStore as _;
 use bindery_store::memory::{MemoryStore, ReplayMemory};
 
 use super::*;
-use crate::metrics::Metrics;
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 const ALGORITHMS: [KeyAlgorithm; 2] =
@@ -37,7 +36,7 @@ impl Processes {
                     sealer: &sealer,
                     algorithms: &ALGORITHMS,
                     times: &times,
-                    audit: &AuditLog::new(Metrics::new().of("test")),
+                    audit: &AuditLog::forgetful(),
                 };
                 schedule.maintain(now).await.unwrap()
             });
@@ -87,7 +86,7 @@ async fn a_claim_whose_holder_is_gone_ends() {
         sealer: &sealer,
         algorithms: &ALGORITHMS,
         times: &processes.times,
-        audit: &AuditLog::new(Metrics::new().of("test")),
+        audit: &AuditLog::forgetful(),
     };
     for algorithm in ALGORITHMS {
         assert_eq!(schedule.claim(algorithm, &records, publication).await, ReplayOutcome::Inserted);
