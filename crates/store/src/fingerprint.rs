@@ -33,7 +33,7 @@ impl FingerprintKey {
     }
 
     /// All 128 bits, for a store that has room for them.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn fingerprint_bytes(&self, entry: &ReplayEntry<'_>) -> [u8; 16] {
         self.hash(entry).as_bytes()
     }

@@ -12,18 +12,18 @@ use crate::record::{
 };
 
 /// A moment, and moments around it.
-pub(super) fn at(seconds: i64) -> UnixTime {
+pub(crate) fn at(seconds: i64) -> UnixTime {
     UnixTime::from_seconds(1_750_000_000 + seconds)
 }
 
-pub(super) fn digest(text: &str) -> Sha256Digest {
+pub(crate) fn digest(text: &str) -> Sha256Digest {
     // Distinct for distinct short names, which is all that a test needs.
     let mut digest = [0xa5; 32];
     digest[..text.len()].copy_from_slice(text.as_bytes());
     digest
 }
 
-pub(super) fn client(client_id: &str) -> ClientRecord {
+pub(crate) fn client(client_id: &str) -> ClientRecord {
     ClientRecord {
         client_id: client_id.to_owned(),
         metadata: json!({"client_name": "Ünïted\u{0}", "grant_types": ["client_credentials"], "n": 1.5}),
@@ -35,7 +35,7 @@ pub(super) fn client(client_id: &str) -> ClientRecord {
     }
 }
 
-pub(super) fn grant(grant_id: &str) -> GrantRecord {
+pub(crate) fn grant(grant_id: &str) -> GrantRecord {
     GrantRecord {
         grant_id: grant_id.to_owned(),
         client_id: "client".to_owned(),
@@ -51,7 +51,7 @@ pub(super) fn grant(grant_id: &str) -> GrantRecord {
     }
 }
 
-pub(super) fn refresh_token(name: &str, grant_id: &str) -> RefreshTokenRecord {
+pub(crate) fn refresh_token(name: &str, grant_id: &str) -> RefreshTokenRecord {
     RefreshTokenRecord {
         token_sha256: digest(name),
         grant_id: grant_id.to_owned(),
@@ -63,7 +63,7 @@ pub(super) fn refresh_token(name: &str, grant_id: &str) -> RefreshTokenRecord {
     }
 }
 
-pub(super) fn access_token(name: &str, grant_id: Option<&str>) -> AccessTokenRecord {
+pub(crate) fn access_token(name: &str, grant_id: Option<&str>) -> AccessTokenRecord {
     AccessTokenRecord {
         token_sha256: digest(name),
         jti: format!("jti of {name}"),
@@ -80,7 +80,7 @@ pub(super) fn access_token(name: &str, grant_id: Option<&str>) -> AccessTokenRec
 }
 
 /// Accepted before 60, recognised before 600.
-pub(super) fn pending(kind: PendingKind, name: &str) -> PendingRecord {
+pub(crate) fn pending(kind: PendingKind, name: &str) -> PendingRecord {
     PendingRecord {
         kind,
         key_sha256: digest(name),
@@ -95,7 +95,7 @@ pub(super) fn pending(kind: PendingKind, name: &str) -> PendingRecord {
     }
 }
 
-pub(super) fn session(session_id: &str) -> SessionRecord {
+pub(crate) fn session(session_id: &str) -> SessionRecord {
     SessionRecord {
         session_id: session_id.to_owned(),
         cookie_sha256: digest(&format!("cookie of {session_id}")),
@@ -107,7 +107,7 @@ pub(super) fn session(session_id: &str) -> SessionRecord {
     }
 }
 
-pub(super) fn account(subject: &str) -> AccountRecord {
+pub(crate) fn account(subject: &str) -> AccountRecord {
     AccountRecord {
         subject: subject.to_owned(),
         username: format!("{subject}@example.com"),
@@ -123,7 +123,7 @@ pub(super) fn account(subject: &str) -> AccountRecord {
     }
 }
 
-pub(super) fn consent(subject: &str, client_id: &str) -> ConsentRecord {
+pub(crate) fn consent(subject: &str, client_id: &str) -> ConsentRecord {
     ConsentRecord {
         subject: subject.to_owned(),
         client_id: client_id.to_owned(),
@@ -134,7 +134,7 @@ pub(super) fn consent(subject: &str, client_id: &str) -> ConsentRecord {
     }
 }
 
-pub(super) fn audit(event: &str, seconds: i64) -> AuditRecord {
+pub(crate) fn audit(event: &str, seconds: i64) -> AuditRecord {
     AuditRecord {
         sequence: 0,
         at: at(seconds),
@@ -145,7 +145,7 @@ pub(super) fn audit(event: &str, seconds: i64) -> AuditRecord {
     }
 }
 
-pub(super) fn claim(identifier: &str, expires_at: UnixTime) -> ReplayEntry<'_> {
+pub(crate) fn claim(identifier: &str, expires_at: UnixTime) -> ReplayEntry<'_> {
     ReplayEntry {
         kind: ReplayKind::ClientAssertion,
         owner: b"client",
@@ -156,7 +156,7 @@ pub(super) fn claim(identifier: &str, expires_at: UnixTime) -> ReplayEntry<'_> {
 }
 
 /// A store's grant `g` with one refresh token `r` and one access token `a` under it.
-pub(super) async fn fill(store: &dyn AuthorizationStore) {
+pub(crate) async fn fill(store: &dyn AuthorizationStore) {
     store.insert_grant(&grant("g")).await.unwrap();
     store.insert_refresh_token(&refresh_token("r", "g")).await.unwrap();
     store.insert_access_token(&access_token("a", Some("g"))).await.unwrap();

@@ -66,7 +66,7 @@ pub async fn of_many_ends_of_one_session_one_is_told<B: Backend>(backend: &B) {
         told.extend(end.await.unwrap());
     }
     let ended = SessionRecord { ended_at: Some(at(5)), ..session("one") };
-    assert_eq!(told, [ended.clone()]);
+    assert_eq!(told, std::slice::from_ref(&ended));
     assert_eq!(store.end_session("one", at(6)).await.unwrap(), None);
     assert_eq!(store.end_session("two", at(6)).await.unwrap(), None);
     assert_eq!(store.find_session(&session("one").cookie_sha256).await.unwrap(), Some(ended));

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use bindery_core::time::UnixTime;
 
-use super::row::{Reading, insert_failed, json_text, stored_count, unavailable};
+use super::row::{Reading, insert_failed, is_nobodys, json_text, stored_count, unavailable};
 use super::{Connection, Row, Store, consents, reading, transaction, writing};
 use crate::authorization::{AccountStore, AccountUpdate, LoginAttempt};
 use crate::error::StoreError;
@@ -24,10 +24,16 @@ impl AccountStore for Store {
     }
 
     async fn find_account(&self, subject: &str) -> Result<Option<AccountRecord>, StoreError> {
+        if is_nobodys(subject) {
+            return Ok(None);
+        }
         reading!(self, |c| find(c, subject))
     }
 
     async fn find_account_by_username(&self, username: &str) -> Result<Option<AccountRecord>, StoreError> {
+        if is_nobodys(username) {
+            return Ok(None);
+        }
         reading!(self, |c| find_by_username(c, username))
     }
 

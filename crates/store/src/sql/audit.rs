@@ -5,7 +5,7 @@ use bindery_core::time::UnixTime;
 use sqlx::QueryBuilder;
 
 use super::row::{Reading, json_text, stored_count, unavailable};
-use super::{Connection, Row, Store, reading, transaction, writing};
+use super::{Connection, Row, Store, reading, serialize_audit, transaction, writing};
 use crate::authorization::AuditStore;
 use crate::error::StoreError;
 use crate::record::{AuditFilter, AuditRecord};
@@ -32,18 +32,17 @@ impl AuditStore for Store {
 
 /// Runs in one transaction, beside no other of its kind: numbers are visible in the order they were given.
 async fn insert(c: &mut Connection, records: &[AuditRecord]) -> Result<(), StoreError> {
-    for record in records {
-        let inserted = sqlx::query(
-            "INSERT INTO audit (at, event, client_id, subject, fields) VALUES ($1, $2, $3, $4, $5)",
-        )
-        .bind(record.at.as_seconds())
-        .bind(&record.event)
-        .bind(&record.client_id)
-        .bind(&record.subject)
-        .bind(json_text(&record.fields))
-        .execute(&mut *c)
-        .await;
-        inserted.map_err(unavailable("adding audit records"))?;
+    serialize_audit(&mut *c).await?;
+    for some in records.chunks(ROWS) {
+        let mut query = QueryBuilder::new("INSERT INTO audit (at, event, client_id, subject, fields) ");
+        query.push_values(some, |mut row, record| {
+            row.push_bind(record.at.as_seconds())
+                .push_bind(record.event.clone())
+                .push_bind(record.client_id.clone())
+                .push_bind(record.subject.clone())
+                .push_bind(json_text(&record.fields));
+        });
+        query.build().execute(&mut *c).await.map_err(unavailable("adding audit records"))?;
     }
     Ok(())
 }
@@ -97,3 +96,6 @@ fn read(row: &Row) -> Result<AuditRecord, StoreError> {
         fields: row.json("fields")?,
     })
 }
+
+/// Rows in one statement.
+const ROWS: usize = 500;

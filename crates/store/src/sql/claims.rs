@@ -1,7 +1,6 @@
-//! Single-use claims in SQL: one statement decides and remembers (DPOP-11.1-08). Claims that were
-//! purged are not forgotten by a clock that steps back: see `dropped_through`.
+//! The key under which single-use claims are fingerprinted, drawn once for each store. The claim itself is
+//! each backend's own.
 
-use bindery_core::replay::ReplayOutcome;
 use sqlx::Row as _;
 
 use super::Connection;
@@ -18,28 +17,4 @@ pub(in super::super) async fn fingerprint_key(c: &mut Connection) -> Result<Fing
     let corrupt =
         |_| StoreError::Corrupt { record: "claim memory", name: String::new(), member: "fingerprint_key" };
     key.try_into().map(|key| FingerprintKey::new(&key)).map_err(corrupt)
-}
-
-/// Claims what is not claimed, unless it could be something that was purged. A claim whose time is over
-/// may be made again with a later one.
-pub(in super::super) async fn claim(
-    c: &mut Connection,
-    fingerprint: [u8; 16],
-    expires_at: i64,
-    now: i64,
-) -> Result<ReplayOutcome, StoreError> {
-    let claimed = sqlx::query(
-        "INSERT INTO claims (fingerprint, expires_at) SELECT $1, $2 WHERE $2 > (SELECT dropped_through FROM claim_memory)
-         ON CONFLICT (fingerprint) DO UPDATE SET expires_at = excluded.expires_at
-         WHERE claims.expires_at < $3 AND claims.expires_at < excluded.expires_at",
-    )
-    .bind(&fingerprint[..])
-    .bind(expires_at)
-    .bind(now)
-    .execute(c)
-    .await;
-    Ok(match claimed.map_err(unavailable("claiming"))?.rows_affected() {
-        0 => ReplayOutcome::Duplicate,
-        _ => ReplayOutcome::Inserted,
-    })
 }

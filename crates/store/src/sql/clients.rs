@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bindery_core::time::UnixTime;
 
-use super::row::{Reading, insert_failed, json_text, unavailable};
+use super::row::{Reading, insert_failed, is_nobodys, json_text, unavailable};
 use super::{Connection, Row, Store, blocked_keys, reading, transaction, writing};
 use crate::authorization::ClientStore;
 use crate::error::StoreError;
@@ -18,6 +18,9 @@ macro_rules! columns {
 #[async_trait]
 impl ClientStore for Store {
     async fn find_client(&self, client_id: &str) -> Result<Option<ClientRecord>, StoreError> {
+        if is_nobodys(client_id) {
+            return Ok(None);
+        }
         reading!(self, |c| find(c, client_id))
     }
 
@@ -50,6 +53,9 @@ impl ClientStore for Store {
     }
 
     async fn find_blocked_key(&self, thumbprint: &str) -> Result<Option<BlockedKeyRecord>, StoreError> {
+        if is_nobodys(thumbprint) {
+            return Ok(None);
+        }
         reading!(self, |c| blocked_keys::find(c, thumbprint))
     }
 

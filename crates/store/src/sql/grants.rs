@@ -5,7 +5,7 @@ use bindery_core::time::UnixTime;
 use serde_json::Value;
 use sqlx::{QueryBuilder, Row as _};
 
-use super::row::{Reading, insert_failed, json_text, list_text, unavailable};
+use super::row::{Reading, insert_failed, is_nobodys, json_text, list_text, unavailable};
 use super::{Connection, Database, Row, Store, reading, tokens, transaction, writing};
 use crate::authorization::{GrantBinding, GrantStore, Revocation, require_own};
 use crate::error::StoreError;
@@ -25,6 +25,9 @@ impl GrantStore for Store {
     }
 
     async fn find_grant(&self, grant_id: &str) -> Result<Option<GrantRecord>, StoreError> {
+        if is_nobodys(grant_id) {
+            return Ok(None);
+        }
         reading!(self, |c| find(c, grant_id))
     }
 

@@ -21,11 +21,11 @@ use async_trait::async_trait;
 use bindery_core::replay::{ReplayEntry, ReplayOutcome};
 use bindery_core::time::UnixTime;
 
-pub(super) use claims::{claim, fingerprint_key};
+pub(super) use claims::fingerprint_key;
 pub(super) use purge::{Purge, STEP};
 pub(super) use row::unavailable;
 
-use super::{Connection, Database, Row, Store, reading, transaction, writing};
+use super::{Connection, Database, Row, Store, reading, serialize_audit, transaction, writing};
 use crate::authorization::{AuthorizationStore, Purged};
 use crate::error::StoreError;
 use crate::replay::ReplayStore;

@@ -34,6 +34,12 @@ pub(super) fn insert_failed(
     }
 }
 
+/// Whether no record can have that name: PostgreSQL's text holds no null character, and asking for one is an
+/// error there that must not look like trouble with the database.
+pub(super) fn is_nobodys(name: &str) -> bool {
+    name.contains('\0')
+}
+
 /// A list or object as the file holds it.
 pub(super) fn json_text(value: &Value) -> String {
     value.to_string()

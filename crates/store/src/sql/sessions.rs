@@ -5,7 +5,7 @@ use bindery_core::crypto::Sha256Digest;
 use bindery_core::time::UnixTime;
 use sqlx::QueryBuilder;
 
-use super::row::{Reading, insert_failed, json_text, unavailable};
+use super::row::{Reading, insert_failed, is_nobodys, json_text, unavailable};
 use super::{Connection, Row, Store, reading, writing};
 use crate::authorization::SessionStore;
 use crate::error::StoreError;
@@ -28,6 +28,9 @@ impl SessionStore for Store {
     }
 
     async fn find_session_by_id(&self, session_id: &str) -> Result<Option<SessionRecord>, StoreError> {
+        if is_nobodys(session_id) {
+            return Ok(None);
+        }
         reading!(self, |c| find_by_id(c, session_id))
     }
 

@@ -1,6 +1,7 @@
 //! The durable backend for one machine: one SQLite file in WAL mode. An answered call survives
 //! `kill -9`. What can't be made durable is answered `Unavailable`, never as done.
 
+mod claims;
 mod file;
 mod open;
 #[path = "../sql/mod.rs"]
@@ -15,6 +16,7 @@ use sqlx::SqliteConnection as Connection;
 use sqlx::sqlite::SqliteRow as Row;
 
 use SqliteStore as Store;
+use store::serialize_audit;
 
 /// Runs the call on a reader, with `$c` as its connection.
 macro_rules! reading {

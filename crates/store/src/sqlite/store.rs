@@ -2,11 +2,11 @@
 
 use bindery_core::replay::{ReplayEntry, ReplayOutcome};
 use bindery_core::time::UnixTime;
-use sqlx::Sqlite;
 use sqlx::pool::PoolConnection;
+use sqlx::{Sqlite, SqliteConnection};
 
-use super::sql::{Purge, STEP, claim, unavailable};
-use super::{SqliteStore, writing};
+use super::sql::{Purge, STEP, unavailable};
+use super::{SqliteStore, claims, writing};
 use crate::error::StoreError;
 
 impl SqliteStore {
@@ -22,7 +22,7 @@ impl SqliteStore {
         }
         let fingerprint = self.fingerprints.fingerprint_bytes(entry);
         let (expires_at, now) = (entry.expires_at.as_seconds(), now.as_seconds());
-        let outcome = writing!(self, "claiming", [], |c| claim(c, fingerprint, expires_at, now));
+        let outcome = writing!(self, "claiming", [], |c| claims::claim(c, fingerprint, expires_at, now));
         outcome.unwrap_or(ReplayOutcome::Unavailable)
     }
 
@@ -37,4 +37,9 @@ impl SqliteStore {
             }
         }
     }
+}
+
+/// There is one writer.
+pub(super) async fn serialize_audit(_: &mut SqliteConnection) -> Result<(), StoreError> {
+    Ok(())
 }
