@@ -25,3 +25,6 @@ pub mod sqlite;
 pub use authorization::AuthorizationStore;
 pub use error::StoreError;
 pub use replay::ReplayStore;
+
+#[cfg(test)]
+mod processes_tests;
