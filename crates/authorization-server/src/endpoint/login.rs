@@ -16,7 +16,7 @@ use crate::people::browser::{self, Browser};
 use crate::people::form::{self, Purpose};
 use crate::people::model::{LoginPage, shown};
 use crate::people::passkeys::{self, Ceremony, PasskeyRefused};
-use crate::people::session::{self, SessionFault, SignIn};
+use crate::people::session::{self, SignIn};
 use crate::people::submission::Submission;
 use crate::people::{client_card, pages};
 use crate::server::{AuthorizationServer, Server};
@@ -191,13 +191,7 @@ async fn finish(
     let acr = server.people.settings.contexts.reached(&amr, &target.wanted().0);
     let sign_in = SignIn { auth_time: now.as_seconds(), amr, acr };
     let established = session::establish(server, subject, sign_in, headers, *now).await;
-    let (session, cookie) = established.map_err(|fault| {
-        match fault {
-            SessionFault::Store(error) => PageFault::store("establish_session", &error),
-            SessionFault::Random => PageFault::Unavailable,
-        }
-        .page(server, headers)
-    })?;
+    let (session, cookie) = established.map_err(|fault| fault.into_page().page(server, headers))?;
     let login = session.login();
     let client_id = match &target {
         Target::Interaction(interaction) => Some(interaction.client.metadata.client_id.as_str()),

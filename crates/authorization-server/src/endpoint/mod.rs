@@ -27,6 +27,7 @@ pub(crate) mod assets;
 pub(crate) mod authorize;
 pub(crate) mod consent;
 pub(crate) mod health;
+pub(crate) mod interactions;
 pub(crate) mod introspection;
 pub(crate) mod jwks;
 pub(crate) mod login;

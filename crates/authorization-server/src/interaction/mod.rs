@@ -27,7 +27,7 @@ mod answer;
 mod fault;
 mod judge;
 
-pub(crate) use crate::people::session::Login;
+pub(crate) use crate::people::session::{Login, SignIn};
 pub(crate) use fault::PageFault;
 
 /// How long a person may take from the first page to the answer.
@@ -62,7 +62,24 @@ pub(crate) struct State {
     signed_in_here: bool,
     /// What the person allowed.
     consent: Option<Consent>,
+    /// What an application that brings its own login has found out, until the browser comes back.
+    #[serde(default)]
+    decision: Option<Decision>,
     started_at: i64,
+}
+
+/// What an application found out about the person at the browser.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum Decision {
+    /// Who it is, and how they signed in there.
+    SignedIn {
+        /// The person.
+        subject: String,
+        /// When, by what means and how strongly.
+        sign_in: SignIn,
+    },
+    /// Nobody signed in, or the application refuses.
+    Denied,
 }
 
 /// What becomes of the answer.
@@ -118,6 +135,7 @@ pub(crate) async fn begin(
         login,
         signed_in_here: false,
         consent: None,
+        decision: None,
         started_at: now.as_seconds(),
     };
     let mut interaction = Interaction { id, client, state, revision: 0 };
@@ -194,6 +212,7 @@ pub(crate) async fn sign_in(
     now: UnixTime,
 ) -> Response {
     interaction.state.login = Some(login);
+    interaction.state.decision = None;
     interaction.state.signed_in_here = true;
     interaction.state.consent = None;
     match interaction.save(server, now).await {
@@ -245,6 +264,33 @@ impl Interaction {
     /// Where a form of this interaction's pages may lead.
     pub(crate) fn form_targets(&self, server: &Server) -> Vec<String> {
         pages::form_targets(server, self.redirect_uri().as_slice())
+    }
+
+    /// When it began, in seconds since 1970.
+    pub(crate) const fn started_at(&self) -> i64 {
+        self.state.started_at
+    }
+
+    /// What the application has decided.
+    pub(crate) const fn decision(&self) -> Option<&Decision> {
+        self.state.decision.as_ref()
+    }
+
+    /// Saves what the application has decided; the browser that began it takes it up.
+    ///
+    /// # Errors
+    /// [`PageFault::Over`] when it was decided or ended before.
+    pub(crate) async fn decide(
+        mut self,
+        server: &Server,
+        decision: Decision,
+        now: UnixTime,
+    ) -> Result<(), PageFault> {
+        if self.state.decision.is_some() {
+            return Err(PageFault::Over);
+        }
+        self.state.decision = Some(decision);
+        self.save(server, now).await
     }
 
     async fn insert(&self, server: &Server, now: UnixTime) -> Result<(), PageFault> {

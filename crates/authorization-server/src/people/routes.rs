@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::{get, post};
 
-use crate::endpoint::{account, assets, consent, login, logout};
+use crate::endpoint::{account, assets, consent, interactions, login, logout};
 use crate::server::AuthorizationServer;
 
 /// The pages below `base`.
@@ -17,4 +17,6 @@ pub(crate) fn routes(base: &str) -> Router<AuthorizationServer> {
         .route(&at(logout::PATH), get(logout::show).post(logout::submit))
         .route(&at(account::PATH), get(account::show).post(account::submit))
         .route(&at(account::PASSKEY_PATH), post(account::begin_passkey))
+        .route(&at(interactions::PATH), get(interactions::read).post(interactions::submit))
+        .route(&at(interactions::RESUME_PATH), get(interactions::resume))
 }

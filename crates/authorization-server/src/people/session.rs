@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use super::configuration::LoginPlace;
 use super::cookies;
 use crate::event::AuditEvent;
+use crate::interaction::PageFault;
 use crate::server::Server;
 
 /// How much earlier than its limit a session's idle time is written anew, in seconds.
@@ -51,7 +52,7 @@ pub(crate) struct Session {
     record: SessionRecord,
     sign_in: SignIn,
     secret: Zeroizing<String>,
-    /// The account, where the accounts are our own.
+    /// The account, if there is one here.
     pub(crate) account: Option<AccountRecord>,
 }
 
@@ -62,6 +63,16 @@ pub(crate) enum SessionFault {
     Store(StoreError),
     /// No cookie can be drawn.
     Random,
+}
+
+impl SessionFault {
+    /// Why the person sees an error page.
+    pub(crate) fn into_page(self) -> PageFault {
+        match self {
+            Self::Store(error) => PageFault::store("establish_session", &error),
+            Self::Random => PageFault::Unavailable,
+        }
+    }
 }
 
 impl From<StoreError> for SessionFault {
@@ -130,16 +141,15 @@ pub(crate) async fn current(
         return Ok(None);
     };
     let Ok(sign_in) = SignIn::deserialize(&record.details) else { return Ok(None) };
-    let account = match server.people.settings.login {
-        LoginPlace::Application(_) => None,
-        LoginPlace::Builtin => {
-            let account = server.store.find_account(&record.subject).await?;
-            match account.filter(|account| !account.disabled) {
-                Some(account) => Some(account),
-                None => return Ok(None),
-            }
-        }
+    let account = server.store.find_account(&record.subject).await?;
+    let usable = match &account {
+        Some(account) => !account.disabled,
+        // An application's people need no account here.
+        None => server.people.settings.login != LoginPlace::Builtin,
     };
+    if !usable {
+        return Ok(None);
+    }
     let expires_at = expiry(server, sign_in.auth_time, now);
     if expires_at <= now {
         return Ok(None);
@@ -203,10 +213,7 @@ pub(crate) async fn establish(
     if !goes_on {
         server.store.insert_session(&record).await?;
     }
-    let account = match server.people.settings.login {
-        LoginPlace::Application(_) => None,
-        LoginPlace::Builtin => server.store.find_account(subject).await?,
-    };
+    let account = server.store.find_account(subject).await?;
     Ok((Session { record, sign_in, secret, account }, set_cookie))
 }
 

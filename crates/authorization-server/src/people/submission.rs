@@ -1,6 +1,8 @@
 //! A form that one of our pages sent, or a page's own query: read with a cap and a deadline, and, where it is
 //! a POST, refused when the browser says that another site sent it.
 
+#![expect(clippy::result_large_err, reason = "the error is the answer itself")]
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
