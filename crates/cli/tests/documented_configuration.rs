@@ -31,7 +31,7 @@ fn every_printed_configuration_passes_its_check() {
             checked += 1;
         }
     }
-    assert_eq!(checked, 4, "two pages, a gateway and a server each");
+    assert_eq!(checked, 5, "two pages, a gateway and a server each, and several issuers");
 }
 
 fn lay_out(directory: &Path) {
