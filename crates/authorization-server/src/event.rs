@@ -195,6 +195,19 @@ definition::events! {
         session_id: &'a str = "the session (`sid`)",
         reason: &'a str = "`logout`, `account_page`, `password_changed` or `another_person`",
     }
+    BackchannelLogoutDelivered = "backchannel_logout_delivered", Issuance, INFO,
+        "A client was told that a person's session is over." {
+        client_id: &'a str = "the client",
+        session_id: &'a str = "the session (`sid`)",
+        attempts: u64 = "how many attempts it took",
+    }
+    BackchannelLogoutFailed = "backchannel_logout_failed", Security, WARN,
+        "A client could not be told that a person's session is over; it may still take the person for signed in." {
+        client_id: &'a str = "the client",
+        session_id: &'a str = "the session (`sid`)",
+        attempts: u64 = "how many attempts were made",
+        reason: &'a str = "`refused_by_client`, `status`, `unreachable`, `no_outbound_requests`, `signing` or `random_source`",
+    }
     AccountChanged = "account_changed", Security, INFO, "A person or an administrator changed an account." {
         subject: &'a str = "the account",
         change: &'a str = "what was changed, such as `password` or `passkey_added`",

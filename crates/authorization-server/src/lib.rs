@@ -25,7 +25,6 @@ mod endpoint;
 pub mod event;
 pub mod grant;
 mod health;
-#[expect(dead_code, reason = "the logout endpoint that call it come next: take this line away then")]
 mod id_token;
 #[expect(dead_code, reason = "the pages that call it come next: take this line away then")]
 mod interaction;
@@ -34,6 +33,7 @@ mod issued_token;
 mod issuers;
 pub mod key_schedule;
 mod key_sealing;
+mod logout;
 mod metrics;
 mod nonce_keys;
 mod observation;

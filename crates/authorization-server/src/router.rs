@@ -9,8 +9,8 @@ use bindery_http::cors::CorsLayer;
 use http::Method;
 
 use crate::endpoint::{
-    authorize, health, introspection, jwks, metadata, pushed_authorization_request as pushed, registration,
-    revocation, token, userinfo,
+    authorize, end_session, health, introspection, jwks, metadata, pushed_authorization_request as pushed,
+    registration, revocation, token, userinfo,
 };
 use crate::observation::observe;
 use crate::server::AuthorizationServer;
@@ -46,7 +46,7 @@ impl Endpoint {
 }
 
 /// The endpoints that metadata names.
-pub(crate) const ENDPOINTS: [Endpoint; 8] = [
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::open("authorization_endpoint", authorize::PATH).when(has_people),
     Endpoint::of_clients("pushed_authorization_request_endpoint", pushed::PATH).when(has_people),
     Endpoint::of_clients("token_endpoint", token::PATH),
@@ -54,6 +54,7 @@ pub(crate) const ENDPOINTS: [Endpoint; 8] = [
     Endpoint::of_clients("revocation_endpoint", revocation::PATH),
     Endpoint { aliased: true, ..Endpoint::open("userinfo_endpoint", userinfo::PATH) }
         .when(|settings| settings.rules.server().openid),
+    Endpoint::open("end_session_endpoint", end_session::PATH).when(signs_people_out),
     Endpoint::open("jwks_uri", jwks::PATH),
     Endpoint::open("registration_endpoint", registration::PATH).when(registration::is_on),
 ];
@@ -64,6 +65,11 @@ pub(crate) const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 /// Whether people are asked anything.
 pub(crate) fn has_people(settings: &Settings) -> bool {
     settings.grants.contains(&"authorization_code")
+}
+
+/// Whether clients may ask for the end of a session (OpenID Connect RP-Initiated Logout 1.0).
+pub(crate) fn signs_people_out(settings: &Settings) -> bool {
+    has_people(settings) && settings.rules.server().openid
 }
 
 pub(crate) fn router(server: &AuthorizationServer) -> Router {
@@ -93,7 +99,12 @@ pub(crate) fn router(server: &AuthorizationServer) -> Router {
     if has_people(settings) {
         router = router
             .route(&below(authorize::PATH), get(authorize::answer).post(authorize::answer))
+            .route(&below(end_session::PAGE), get(end_session::ask).post(end_session::confirmed))
             .merge(people::routes::routes(&settings.internal_path));
+    }
+    if signs_people_out(settings) {
+        let path = below(end_session::PATH);
+        router = router.route(&path, get(end_session::answer).post(end_session::answer));
     }
     router.with_state(server.clone()).layer(from_fn_with_state(server.clone(), observe))
 }

@@ -27,6 +27,7 @@ use crate::encryption_keys::EncryptionKeyRing;
 use crate::event::AuditEvent;
 use crate::key_schedule::Schedule;
 use crate::key_sealing::SealingKey;
+use crate::logout;
 use crate::metrics::{IssuerMetrics, Metrics};
 use crate::nonce_keys::NonceKeys;
 use crate::outbound::Outbound;
@@ -39,6 +40,9 @@ use crate::start::StartFailed;
 
 /// How often [`AuthorizationServer::maintain`] is run by [`AuthorizationServer::spawn_maintenance`].
 const MAINTENANCE: Duration = Duration::from_secs(30);
+
+/// How often messages that failed are looked at again.
+const DELIVERY: Duration = Duration::from_secs(10);
 
 /// What a server is made of, beside its configuration.
 pub struct ServerParts {
@@ -141,6 +145,8 @@ pub(crate) struct Server {
     /// Under which pairwise subjects are made; as lasting as the sealing key.
     pub(crate) pairwise_key: MacKey,
     pub(crate) metrics: IssuerMetrics,
+    /// Rung when clients are to be told of the end of a session.
+    pub(crate) logouts: tokio::sync::Notify,
     sealer: Sealer,
 }
 
@@ -217,6 +223,7 @@ impl AuthorizationServer {
             people,
             pairwise_key,
             metrics,
+            logouts: tokio::sync::Notify::new(),
             sealer,
         };
         server.take_over_keys(now).await?;
@@ -295,18 +302,45 @@ impl AuthorizationServer {
         self.0.audit.flush().await;
     }
 
-    /// Runs [`Self::maintain`] every half minute until the returned task is dropped or aborted.
+    /// Tells clients of sessions that are over, as far as an attempt is due
+    /// (OpenID Connect Back-Channel Logout 1.0).
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be asked; the messages wait there.
+    pub async fn deliver_logouts(&self) -> Result<(), StoreError> {
+        logout::delivery::deliver_due(&self.0, self.0.clock.now()).await
+    }
+
+    /// Runs [`Self::maintain`] every half minute, and [`Self::deliver_logouts`] when there is something to
+    /// tell, until the returned task is dropped or aborted.
     pub fn spawn_maintenance(&self) -> tokio::task::JoinHandle<()> {
         let server = self.clone();
         tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(MAINTENANCE);
-            loop {
-                ticks.tick().await;
-                if let Err(error) = server.maintain().await {
-                    server.0.audit.record(AuditEvent::MaintenanceFailed { error: &error });
-                }
-            }
+            tokio::join!(server.maintain_for_ever(), server.deliver_for_ever());
         })
+    }
+
+    async fn deliver_for_ever(&self) {
+        let mut ticks = tokio::time::interval(DELIVERY);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.0.logouts.notified() => {}
+            }
+            if let Err(error) = self.deliver_logouts().await {
+                AuditEvent::StoreFailed { operation: "deliver_logouts", error: &error }.trace();
+            }
+        }
+    }
+
+    async fn maintain_for_ever(&self) {
+        let mut ticks = tokio::time::interval(MAINTENANCE);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.maintain().await {
+                self.0.audit.record(AuditEvent::MaintenanceFailed { error: &error });
+            }
+        }
     }
 }
 

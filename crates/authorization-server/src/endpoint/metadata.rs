@@ -122,6 +122,9 @@ fn identities(server: &Server, rules: &ProfileRules, lists: &mut Lists, flags: &
     lists.push(("prompt_values_supported", owned(&["none", "login", "consent", "select_account"])));
     lists.push(("ui_locales_supported", server.people.languages.tags().map(str::to_owned).collect()));
     flags.push(("claims_parameter_supported", rules.claims_parameter));
+    // Back-Channel Logout section 2.1; without a way to call clients there is none.
+    let calls = server.outbound.is_some();
+    flags.extend([("backchannel_logout_supported", calls), ("backchannel_logout_session_supported", calls)]);
 }
 
 /// What the issuer signs with.

@@ -26,6 +26,7 @@ pub(crate) mod account;
 pub(crate) mod assets;
 pub(crate) mod authorize;
 pub(crate) mod consent;
+pub(crate) mod end_session;
 pub(crate) mod health;
 pub(crate) mod interactions;
 pub(crate) mod introspection;

@@ -86,6 +86,13 @@ impl ServerConfiguration {
             ..floor.clone()
         };
         rules.pkce = self.require_pkce(&floor, rules.openid)?;
+        // An algorithm without a key signs nothing.
+        let has_key = |name: &str| match &self.signing_algorithms {
+            Some(said) => said.iter().any(|one| one == name),
+            None => true,
+        };
+        rules.default_id_token_algorithm =
+            rules.default_id_token_algorithm.filter(|algorithm| has_key(algorithm.name()));
         self.require_requests(&floor, &mut rules)?;
         self.sign_messages(&floor, &mut rules)?;
         self.require_response_modes(&mut rules)?;

@@ -4,8 +4,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's verdict")]
 
 mod administration;
-mod audit;
 mod administration_clients;
+mod audit;
 mod client_authentication;
 mod client_keys;
 mod clients;
