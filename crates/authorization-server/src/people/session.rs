@@ -16,6 +16,7 @@ use super::configuration::LoginPlace;
 use super::cookies;
 use crate::event::AuditEvent;
 use crate::interaction::PageFault;
+use crate::logout;
 use crate::server::Server;
 
 /// How much earlier than its limit a session's idle time is written anew, in seconds.
@@ -240,7 +241,7 @@ pub(crate) async fn end(
 /// Ends the session of that name. `reason` is one of those in the catalogue of events.
 ///
 /// # Errors
-/// [`StoreError`] when the store can't be asked; the session is not ended then.
+/// [`StoreError`] when the store can't be asked; not all that follows from the end may be done then.
 pub(crate) async fn end_by_id(
     server: &Server,
     session_id: &str,
@@ -250,6 +251,7 @@ pub(crate) async fn end_by_id(
     let ended = server.store.end_session(session_id, now).await?;
     if let Some(ended) = &ended {
         server.audit.record(AuditEvent::SessionEnded { subject: &ended.subject, session_id, reason });
+        logout::session_over(server, ended, now).await?;
     }
     Ok(ended)
 }
