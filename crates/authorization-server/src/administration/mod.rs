@@ -18,6 +18,7 @@ mod keys;
 mod offboarding;
 mod openapi;
 mod page;
+mod posture;
 mod problem;
 mod sessions;
 
@@ -85,9 +86,12 @@ operations! {
     "/accounts/{subject}/disable" => post accounts::disable;
     "/accounts/{subject}/enable" => post accounts::enable;
     "/keys" => get keys::list;
+    "/keys/rotate" => post keys::rotate;
+    "/keys/{key_id}/retire" => post keys::retire;
     "/blocked-keys" => get blocked_keys::list, post blocked_keys::block;
     "/blocked-keys/{thumbprint}" => delete blocked_keys::unblock;
     "/initial-access-tokens" => get initial_access_tokens::list, post initial_access_tokens::create;
     "/initial-access-tokens/{id}" => delete initial_access_tokens::revoke;
+    "/posture" => get posture::show;
     "/audit" => get audit::list;
 }

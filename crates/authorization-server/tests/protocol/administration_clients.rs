@@ -7,38 +7,13 @@ use bindery_crypto::AwsLc;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::administration::{Ask, Operator, setup};
+use crate::administration::{Ask, Operator, ask, setup};
 use crate::support::{API, Answer, Call, START, World, key};
 
 async fn ready() -> (World, Operator) {
     let world = setup().start().await;
     let operator = world.operator("operator").await;
     (world, operator)
-}
-
-impl Answer {
-    #[track_caller]
-    fn is(self, status: u16) -> Value {
-        assert_eq!(self.status.as_u16(), status, "{}", self.body);
-        assert_eq!(self.headers["cache-control"], "no-store");
-        self.body
-    }
-
-    /// A refusal names its kind, and member, rule and remedy.
-    #[track_caller]
-    fn problem(self, status: u16, kind: &str, member: Option<&str>) -> Value {
-        assert_eq!(self.headers["content-type"], "application/problem+json");
-        let body = self.is(status);
-        assert_eq!(body["type"], format!("urn:bindery:problem:{kind}"), "{body}");
-        assert_eq!(body["status"], status);
-        assert_eq!(body["member"].as_str(), member, "{body}");
-        assert!(body["rule"].is_string() && body["remedy"].is_string(), "{body}");
-        body
-    }
-}
-
-fn ask(method: Method, path: &str, body: Value) -> Ask {
-    Ask { body: Some(body), ..Ask::new(method, path) }
 }
 
 fn batch() -> Value {

@@ -5,6 +5,7 @@
 
 mod administration;
 mod administration_clients;
+mod administration_rest;
 mod audit;
 mod client_authentication;
 mod client_keys;
@@ -18,6 +19,8 @@ mod jwks_uri;
 mod logging;
 mod metadata;
 mod mtls;
+mod offboarding;
+mod openapi;
 mod outage;
 mod profiles;
 mod proxies;

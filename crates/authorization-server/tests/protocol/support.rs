@@ -332,6 +332,15 @@ impl World {
         sign(&self.assertion_key, &json!({"alg": "ES256"}), &claims)
     }
 
+    /// An assertion with another key than that of the configured clients.
+    pub(crate) fn assertion_signed_by(&self, key: &SigningKey, client_id: &str) -> String {
+        let now = self.clock.now().as_seconds();
+        let claims = json!({
+            "iss": client_id, "sub": client_id, "aud": ISSUER, "jti": self.unique(), "iat": now, "exp": now + 60,
+        });
+        sign(key, &json!({"alg": "ES256"}), &claims)
+    }
+
     pub(crate) fn assertion(&self, client_id: &str) -> String {
         self.assertion_with(client_id, &json!({}))
     }
