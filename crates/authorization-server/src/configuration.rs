@@ -23,7 +23,7 @@ pub use authorization::{
     ScopeConfiguration, SenderConstraintName, SubjectType,
 };
 
-pub use operation::AuditConfiguration;
+pub use operation::{AuditConfiguration, LimitsConfiguration, RateConfiguration};
 
 /// One issuer. Unknown options are refused.
 #[derive(Clone, Debug, Deserialize)]
@@ -151,6 +151,9 @@ pub struct ServerConfiguration {
     /// How people sign in and what they see.
     #[serde(default)]
     pub people: PeopleConfiguration,
+    /// How often callers may ask.
+    #[serde(default)]
+    pub limits: LimitsConfiguration,
     /// What becomes of audit events.
     #[serde(default)]
     pub audit: AuditConfiguration,

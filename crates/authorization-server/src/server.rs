@@ -28,6 +28,7 @@ use crate::event::AuditEvent;
 use crate::key_schedule::Schedule;
 use crate::key_sealing::SealingKey;
 use crate::logout;
+use crate::limits::Limits;
 use crate::metrics::{IssuerMetrics, Metrics};
 use crate::nonce_keys::NonceKeys;
 use crate::outbound::Outbound;
@@ -147,6 +148,7 @@ pub(crate) struct Server {
     pub(crate) metrics: IssuerMetrics,
     /// Rung when clients are to be told of the end of a session.
     pub(crate) logouts: tokio::sync::Notify,
+    pub(crate) limits: Limits,
     sealer: Sealer,
 }
 
@@ -183,6 +185,7 @@ impl AuthorizationServer {
         let people = People::new(&configuration.people, &settings)?;
         let metrics = parts.metrics.of(&settings.issuer);
         let audit = AuditLog::new(&configuration.audit, &parts.store, &parts.clock, &metrics);
+        let limits = Limits::new(&configuration.limits, &parts.clock)?;
         let client_keys = ClientKeyCache::new(parts.key_fetcher, settings.fetch_times);
         let trust_anchors = AnchorSets::load(&configuration.trust_anchors)?;
         let store = parts.store;
@@ -224,6 +227,7 @@ impl AuthorizationServer {
             pairwise_key,
             metrics,
             logouts: tokio::sync::Notify::new(),
+            limits,
             sealer,
         };
         server.take_over_keys(now).await?;
@@ -287,6 +291,7 @@ impl AuthorizationServer {
         let signing = server.take_over_keys(now).await;
         let blocked = server.blocked_keys.refresh(&*server.store).await;
         let unused = population::maintain(server, now).await;
+        server.limits.maintain();
         server.store.purge_expired(now).await?;
         server.audit.purge(&*server.store, now).await?;
         nonces?;

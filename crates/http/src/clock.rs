@@ -1,9 +1,9 @@
 //! The time of day. [`SystemClock`] is the only place that reads the machine's clock; everything else is
 //! handed a [`UnixTime`], so every rule about time can be tested with a clock that is moved by hand.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bindery_core::time::UnixTime;
 
@@ -11,11 +11,21 @@ use bindery_core::time::UnixTime;
 pub trait Clock: Send + Sync + 'static {
     /// Now.
     fn now(&self) -> UnixTime;
+
+    /// The time since some fixed moment, which never steps back: for rates, which a corrected clock must not
+    /// upset. Without another source it is counted from [`Self::now`].
+    fn monotonic(&self) -> Duration {
+        Duration::from_secs(u64::try_from(self.now().as_seconds()).unwrap_or(0))
+    }
 }
 
 impl<C: Clock + ?Sized> Clock for Arc<C> {
     fn now(&self) -> UnixTime {
         (**self).now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        (**self).monotonic()
     }
 }
 
@@ -30,6 +40,11 @@ impl Clock for SystemClock {
             // A machine whose clock stands before 1970 must not fall back to a time that looks right.
             Err(before) => UnixTime::default().minus(before.duration()),
         }
+    }
+
+    fn monotonic(&self) -> Duration {
+        static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        BEGUN.elapsed()
     }
 }
 
@@ -77,6 +92,7 @@ mod tests {
 
     #[test]
     fn the_system_clock_stands_after_this_code_was_written() {
+        assert!(SystemClock.monotonic() <= SystemClock.monotonic());
         assert!(SystemClock.now() > UnixTime::from_seconds(1_700_000_000));
     }
 }

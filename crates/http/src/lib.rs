@@ -5,8 +5,10 @@
 //! A request passes: [`listener`] (handshake, [`Peer`]) -> [`identity_headers::strip_untrusted`] ->
 //! [`presented::from_request`] -> the guard or an endpoint -> [`render`].
 
+pub mod client_address;
 pub mod clock;
 pub mod cors;
+pub mod early_data;
 pub mod edge_policy;
 #[cfg(test)]
 mod edge_tests;
@@ -22,6 +24,7 @@ pub mod tls;
 pub mod trusted_proxy;
 pub mod trusted_proxy_configuration;
 
+pub use client_address::client_address;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use edge_policy::EdgePolicy;
 pub use peer::{ApplicationProtocol, Peer};

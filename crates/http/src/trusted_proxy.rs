@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 use smallvec::SmallVec;
 
+use crate::client_address::AddressHeader;
 use crate::edge_policy::{HeaderNameInvalid, parse_header_name};
 use crate::peer::Peer;
 
@@ -38,6 +39,9 @@ pub struct TrustedProxySettings {
     pub networks: Vec<String>,
     /// Thumbprints of the proxies' own client certificates. With networks too, both must hold.
     pub proxy_certificates: Vec<CertificateThumbprint>,
+    /// The header in which they name the client's address. They must append to it or replace it: one that they
+    /// pass on as it came says whatever the client likes.
+    pub address_header: AddressHeader,
     /// Another name for the format's certificate header.
     pub certificate_header: Option<String>,
     /// Another name for the format's chain header.
@@ -52,6 +56,7 @@ pub struct TrustedProxies {
     format: &'static HeaderFormat,
     networks: Vec<IpNet>,
     proxy_certificates: Vec<CertificateThumbprint>,
+    address_header: AddressHeader,
     certificate_header: HeaderName,
     chain_header: Option<HeaderName>,
     verification_header: Option<HeaderName>,
@@ -96,6 +101,7 @@ impl TrustedProxies {
             format,
             networks,
             proxy_certificates,
+            address_header: settings.address_header,
             certificate_header,
             chain_header,
             verification_header,
@@ -111,6 +117,17 @@ impl TrustedProxies {
     /// The headers that are read from a listed proxy.
     pub fn header_names(&self) -> impl Iterator<Item = &HeaderName> {
         std::iter::once(&self.certificate_header).chain(&self.chain_header).chain(&self.verification_header)
+    }
+
+    /// The header in which they name the client's address.
+    #[must_use]
+    pub const fn address_header(&self) -> AddressHeader {
+        self.address_header
+    }
+
+    /// Whether the address is one of the proxies' own.
+    pub(crate) fn is_own_address(&self, address: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(&address))
     }
 
     /// Whether this peer is a listed proxy: every configured condition must hold.
@@ -237,6 +254,11 @@ pub enum TrustedProxiesInvalid {
         "`{0}` is not a SHA-256 thumbprint in base64url; write the 43 characters of the certificate's x5t#S256"
     )]
     ProxyCertificate(String),
+    /// Not a header that addresses are read from.
+    #[error(
+        "address_header = `{0}`: it is none that is known; write `x-forwarded-for`, `forwarded` or `none`"
+    )]
+    AddressHeader(String),
     /// Connections without TLS bring no certificate by which a proxy could be known.
     #[error(
         "without TLS a proxy can't show one of the listed `proxy_certificates`; list `networks` alone, or let \

@@ -4,6 +4,7 @@
 use bindery_core::mtls::certificate::CertificateThumbprint;
 use serde::Deserialize;
 
+use crate::client_address::AddressHeader;
 use crate::edge_policy::{EdgePolicy, HeaderNameInvalid};
 use crate::trusted_proxy::{TrustedProxies, TrustedProxiesInvalid, TrustedProxySettings, VerificationHeader};
 
@@ -19,6 +20,9 @@ pub struct TrustedProxiesConfiguration {
     /// The thumbprints (`x5t#S256`) of their own certificates.
     #[serde(default)]
     pub proxy_certificates: Vec<String>,
+    /// The header in which they name the address of the client: `x-forwarded-for`, `forwarded` or `none`.
+    #[serde(default)]
+    pub address_header: Option<String>,
     /// Another name for the format's certificate header.
     #[serde(default)]
     pub certificate_header: Option<String>,
@@ -44,6 +48,11 @@ impl TrustedProxiesConfiguration {
             format: self.format.clone(),
             networks: self.networks.clone(),
             proxy_certificates: certificates.collect::<Result<_, _>>()?,
+            address_header: match self.address_header.as_deref() {
+                None => AddressHeader::default(),
+                Some(name) => AddressHeader::from_name(name)
+                    .ok_or_else(|| TrustedProxiesInvalid::AddressHeader(name.to_owned()))?,
+            },
             certificate_header: self.certificate_header.clone(),
             chain_header: self.chain_header.clone(),
             verification_header: match self.verification_header.as_deref() {

@@ -22,3 +22,53 @@ impl Default for AuditConfiguration {
         Self { store_issuance: false, retention_days: 365, queue: 8192, stored_per_second: 50 }
     }
 }
+
+/// `[limits]`: how often one caller may ask, and how many times at once after a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfiguration {
+    /// Whether there are limits at all; without, something in front must have them.
+    pub enabled: bool,
+    /// All requests of one address (IPv6: of one /64).
+    pub address: RateConfiguration,
+    /// Requests to the pages that people sign in at, of one address.
+    pub sign_in: RateConfiguration,
+    /// Authenticated requests of one client.
+    pub client: RateConfiguration,
+    /// Proofs by one key.
+    pub key: RateConfiguration,
+    /// Attempts at one account.
+    pub account: RateConfiguration,
+    /// Attempts to enter a user code.
+    pub user_code: RateConfiguration,
+}
+
+/// A rate.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateConfiguration {
+    /// Requests per second in the long run; 0 for no limit.
+    pub per_second: f64,
+    /// Requests at once.
+    pub burst: u32,
+}
+
+impl RateConfiguration {
+    const fn new(per_second: f64, burst: u32) -> Self {
+        Self { per_second, burst }
+    }
+}
+
+impl Default for LimitsConfiguration {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            address: RateConfiguration::new(500.0, 2000),
+            sign_in: RateConfiguration::new(5.0, 60),
+            client: RateConfiguration::new(1000.0, 4000),
+            key: RateConfiguration::new(100.0, 400),
+            account: RateConfiguration::new(0.2, 20),
+            user_code: RateConfiguration::new(0.1, 10),
+        }
+    }
+}
