@@ -68,7 +68,11 @@ impl World {
     pub(crate) async fn walk(&self, browser: &Browser<'_>, client_id: &str, request_uri: &str) -> Page {
         let login = browser.get(&authorize(client_id, request_uri)).await;
         let consent = sign_in(browser, &login).await;
-        browser.press(&consent, "allow", &[]).await
+        // What was allowed before is not asked again.
+        match consent.left_for {
+            Some(_) => consent,
+            None => browser.press(&consent, "allow", &[]).await,
+        }
     }
 
     /// A code for `web`, from a fresh browser.
@@ -204,7 +208,10 @@ async fn rejects_pushed_request_whose_proof_and_dpop_jkt_differ() {
 async fn rejects_pushed_request_that_breaks_a_rule() {
     let world = world().await;
     let base = || {
-        Call::to("/par").assertion(world.assertion("web")).with("redirect_uri", CALLBACK).with("scope", "read")
+        Call::to("/par")
+            .assertion(world.assertion("web"))
+            .with("redirect_uri", CALLBACK)
+            .with("scope", "read")
     };
     let pkce = |call: Call| call.with("code_challenge", challenge()).with("code_challenge_method", "S256");
     for (call, error) in [
@@ -220,7 +227,10 @@ async fn rejects_pushed_request_that_breaks_a_rule() {
         ),
         (pkce(base()).with("response_type", "code").with("request_uri", "urn:x"), "invalid_request"),
         (pkce(base()).with("response_type", "code").with("dpop_jkt", "short"), "invalid_request"),
-        (pkce(base()).with("response_type", "code").with("resource", "https://evil.example"), "invalid_target"),
+        (
+            pkce(base()).with("response_type", "code").with("resource", "https://evil.example"),
+            "invalid_target",
+        ),
     ] {
         world.send(call).await.error(400, error);
     }

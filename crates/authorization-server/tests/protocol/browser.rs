@@ -46,13 +46,6 @@ impl<'w> Browser<'w> {
         self.go("POST", &action, form(&values)).await
     }
 
-    /// Posts what no page of ours has made.
-    pub(crate) async fn post(&self, url: &str, values: &[(&str, &str)]) -> Page {
-        let values: Vec<_> =
-            values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        self.go("POST", url, form(&values)).await
-    }
-
     async fn go(&self, method: &str, url: &str, body: String) -> Page {
         let (mut method, mut url, mut body) = (method.to_owned(), url.to_owned(), body);
         for _ in 0..10 {
@@ -77,7 +70,8 @@ impl<'w> Browser<'w> {
             headers.insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
             headers.insert("origin", ISSUER.parse().unwrap());
         }
-        let cookies = self.cookies.borrow().iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+        let cookies =
+            self.cookies.borrow().iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
         if !cookies.is_empty() {
             headers.insert("cookie", cookies.join("; ").parse().unwrap());
         }

@@ -7,6 +7,8 @@ mod administration;
 mod administration_clients;
 mod administration_rest;
 mod audit;
+mod authorization;
+mod browser;
 mod client_authentication;
 mod client_keys;
 mod clients;

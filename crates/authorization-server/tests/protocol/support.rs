@@ -399,6 +399,20 @@ impl World {
         granted.await.unwrap().refresh_token.to_string()
     }
 
+    /// Somebody who can sign in, with the claims that `profile` and `email` stand for.
+    pub(crate) async fn account(&self, username: &str, password: &str) {
+        use bindery_authorization_server::people::accounts::{self, NewAccount};
+        let claims =
+            json!({"name": "Alice Example", "email": "alice@client.example", "email_verified": true});
+        let new = NewAccount {
+            username: username.into(),
+            password: Some(password.to_owned().into()),
+            claims: claims.as_object().unwrap().clone(),
+            subject: None,
+        };
+        accounts::add(&*self.store, new, 8, self.clock.now()).await.unwrap();
+    }
+
     pub(crate) fn refresh(&self, client_id: &str, token: &str) -> Call {
         Call::token("refresh_token").with("client_id", client_id).with("refresh_token", token)
     }
