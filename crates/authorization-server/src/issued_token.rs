@@ -209,12 +209,12 @@ async fn find_refresh(
     Ok(Some(IssuedToken { kind, token: active, grant_id: Some(grant.grant_id), claims: Map::new() }))
 }
 
-/// The audiences that a claim `aud` names.
 fn further<'t>(claim: impl Fn(&str) -> Option<&'t Value>) -> Map<String, Value> {
     let named = ActiveToken::FURTHER.iter();
     named.filter_map(|name| Some(((*name).to_owned(), claim(name)?.clone()))).collect()
 }
 
+/// The audiences that a claim `aud` names.
 pub(crate) fn audience(claim: Option<&Value>) -> Vec<String> {
     match claim {
         Some(Value::String(one)) => vec![one.clone()],

@@ -33,9 +33,9 @@ mod issued_token;
 mod issuers;
 pub mod key_schedule;
 mod key_sealing;
-mod logout;
 #[cfg_attr(not(test), expect(dead_code, reason = "the layer that asks comes next"))]
 mod limits;
+mod logout;
 mod metrics;
 mod nonce_keys;
 mod observation;

@@ -357,13 +357,8 @@ async fn take_up(server: &Server, id: &str, request: Request) -> Result<Response
 }
 
 /// Whether an administrator has shut this person out here, whatever the application says.
-async fn is_disabled(
-    server: &Server,
-    subject: &str,
-    headers: &http::HeaderMap,
-) -> Result<bool, Response> {
+async fn is_disabled(server: &Server, subject: &str, headers: &http::HeaderMap) -> Result<bool, Response> {
     let account = server.store.find_account(subject).await;
-    let account =
-        account.map_err(|error| PageFault::store("find_account", &error).page(server, headers))?;
+    let account = account.map_err(|error| PageFault::store("find_account", &error).page(server, headers))?;
     Ok(account.is_some_and(|account| account.disabled))
 }

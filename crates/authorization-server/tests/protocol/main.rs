@@ -23,6 +23,7 @@ mod metadata;
 mod mtls;
 mod offboarding;
 mod openapi;
+mod openid;
 mod outage;
 mod profiles;
 mod proxies;
