@@ -4,7 +4,6 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use bindery_core::jose::encryption::KeyManagement;
 use bindery_crypto::jwe::{self, DecryptionKey, JweInvalid};
 use bindery_crypto::seal::Sealer;
 use bindery_store::record::{SigningKeyRecord, SigningKeyState};
@@ -57,19 +56,10 @@ impl EncryptionKeys {
         &self.published
     }
 
-    /// The algorithms by which others can encrypt to the server now.
-    #[expect(dead_code, reason = "metadata names them when request objects are taken")]
-    pub(crate) fn algorithms(&self) -> impl Iterator<Item = KeyManagement> {
-        KeyManagement::ALL
-            .into_iter()
-            .filter(|algorithm| self.keys.iter().any(|key| key.algorithm() == *algorithm))
-    }
-
     /// Decrypts what was encrypted to one of the keys.
     ///
     /// # Errors
     /// [`JweInvalid`], for the operator's eyes.
-    #[expect(dead_code, reason = "the first encrypted request object takes this line away")]
     pub(crate) fn decrypt(&self, text: &str) -> Result<Zeroizing<Vec<u8>>, JweInvalid> {
         let keys: Vec<&DecryptionKey> = self.keys.iter().map(|key| &**key).collect();
         jwe::decrypt(text, &keys)

@@ -73,6 +73,11 @@ definition::events! {
         client_id: &'a str = "the client",
         reason: &'a str = "the check that failed",
     }
+    NotEncrypted = "not_encrypted", Operation, WARN,
+        "An answer could not be encrypted to a client that asks for it, so it was not given." {
+        client_id: &'a str = "the client",
+        reason: &'a str = "`keys_unavailable`, `no_key` or `key_unusable`",
+    }
     AuthorizationRefused = "authorization_refused", Security, INFO,
         "An authorization request ended without a code: a person said no, or a rule did." {
         client_id: &'a str = "the client",

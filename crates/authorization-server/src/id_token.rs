@@ -13,6 +13,7 @@ use bindery_crypto::AwsLc;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use crate::encryption::{JWT, encrypt_for_client};
 use crate::grant::{Granted, OpenIdGrant};
 use crate::person_claims;
 use crate::server::Server;
@@ -71,7 +72,9 @@ pub(crate) async fn issue(
         tracing::error!(event = "signing_failed");
         TokenError::Unavailable
     })?;
-    Ok(Zeroizing::new(signed))
+    let Some(encryption) = client.openid.id_token_encryption else { return Ok(Zeroizing::new(signed)) };
+    let encrypted = encrypt_for_client(server, client, &signed, encryption, Some(JWT), now).await;
+    encrypted.map(Zeroizing::new).map_err(|_| TokenError::Unavailable)
 }
 
 /// `at_hash`: the left half of the hash that belongs to the signature's algorithm (section 3.1.3.6). It is

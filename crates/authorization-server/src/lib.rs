@@ -20,6 +20,7 @@ mod client_keys;
 pub mod client_registry;
 pub mod configuration;
 pub mod cookie_keys;
+mod encryption;
 mod encryption_keys;
 mod endpoint;
 pub mod event;

@@ -15,6 +15,7 @@ use bindery_core::time::UnixTime;
 use bindery_crypto::AwsLc;
 
 use crate::client_registry::Client;
+use crate::encryption::decrypt_request_object;
 use crate::event::AuditEvent;
 use crate::server::Server;
 
@@ -26,6 +27,12 @@ const BESIDE_REQUEST_OBJECT: [&str; 5] =
 const REPLAYED: AuthorizationError = AuthorizationError::RequestObject {
     reason: "request_object_replayed",
     sentence: "The request object was used before.",
+};
+
+/// JAR-6.1: encrypted to a key that is none of ours, or in a way that we don't take.
+const UNDECIPHERABLE: AuthorizationError = AuthorizationError::RequestObject {
+    reason: "request_object_undecipherable",
+    sentence: "The request object can't be decrypted.",
 };
 
 /// How the request came.
@@ -144,6 +151,11 @@ async fn verify(
 ) -> Result<AuthorizationParameters, AuthorizationError> {
     let metadata = &client.metadata;
     let rules = server.settings.rules.of_client(metadata);
+    let object = &*decrypt_request_object(server, object).map_err(|_| {
+        let reason = UNDECIPHERABLE.reason();
+        server.audit.record(AuditEvent::RequestObjectRefused { client_id: &metadata.client_id, reason });
+        UNDECIPHERABLE
+    })?;
     let policy = RequestObjectPolicy {
         issuer: &server.settings.issuer,
         now,

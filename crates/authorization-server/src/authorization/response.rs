@@ -9,6 +9,7 @@ use bindery_core::time::UnixTime;
 use http::HeaderMap;
 use serde_json::{Map, Value};
 
+use crate::encryption::{JWT, encrypt_for_client};
 use crate::people::pages;
 use crate::server::Server;
 
@@ -29,7 +30,7 @@ pub(crate) struct ResponseUnavailable;
 ///
 /// # Errors
 /// [`ResponseUnavailable`] when a response that must be signed can't be: it is then not sent at all (FMS-RES-01).
-pub(crate) fn render(
+pub(crate) async fn render(
     server: &Server,
     client: &ClientMetadata,
     to: &ReturnTo,
@@ -40,7 +41,7 @@ pub(crate) fn render(
     let mut parameters = parameters(outcome, to);
     parameters.push(("iss", server.settings.issuer.clone()));
     if to.response_mode.is_signed() {
-        let response = sign(server, client, parameters, now)?;
+        let response = sign(server, client, parameters, now).await?;
         parameters = vec![("response", response)];
     }
     Ok(match to.response_mode {
@@ -68,8 +69,9 @@ fn parameters(outcome: Outcome<'_>, to: &ReturnTo) -> Vec<(&'static str, String)
     parameters
 }
 
-/// JARM section 2.1: the parameters as claims, with issuer, audience and a short life (JARM-2-01, JARM-X-01).
-fn sign(
+/// JARM section 2.1: the parameters as claims, with issuer, audience and a short life (JARM-2-01, JARM-X-01);
+/// encrypted where the client registered that (section 2.2).
+async fn sign(
     server: &Server,
     client: &ClientMetadata,
     parameters: Vec<(&'static str, String)>,
@@ -81,7 +83,10 @@ fn sign(
     claims.insert("exp".into(), now.plus(server.settings.signed_response_lifetime).as_seconds().into());
     let signed =
         server.signing_keys.current().sign_as(client.authorization.response_algorithm, None, &claims);
-    signed.map_err(|_| ResponseUnavailable)
+    let signed = signed.map_err(|_| ResponseUnavailable)?;
+    let Some(encryption) = client.authorization.response_encryption else { return Ok(signed) };
+    let encrypted = encrypt_for_client(server, client, &signed, encryption, Some(JWT), now).await;
+    encrypted.map_err(|_| ResponseUnavailable)
 }
 
 /// The registered query stays as it is (RFC 6749 section 3.1.2). The status is 303, so that a browser that posted a

@@ -59,7 +59,7 @@ async fn respond(server: &Server, form: &Form, headers: &HeaderMap, now: UnixTim
     match opened {
         Ok(beginning) => interaction::begin(server, beginning, headers, now).await,
         Err(Refusal::Page(fault)) => fault.page(server, headers),
-        Err(Refusal::Client(refused)) => refuse(server, &client, &refused, headers, now),
+        Err(Refusal::Client(refused)) => refuse(server, &client, &refused, headers, now).await,
     }
 }
 
@@ -141,7 +141,7 @@ fn begin_with(client: &Arc<Client>, request: AuthorizationRequest) -> Beginning 
     }
 }
 
-fn refuse(
+async fn refuse(
     server: &Server,
     client: &Client,
     refused: &AuthorizationRefused,
@@ -158,7 +158,7 @@ fn refuse(
         return PageFault::Request(error.reason()).page(server, headers);
     };
     let outcome = Outcome::Refused(*error);
-    match response::render(server, &client.metadata, return_to, outcome, headers, now) {
+    match response::render(server, &client.metadata, return_to, outcome, headers, now).await {
         Ok(response) => response,
         Err(_) => PageFault::Unavailable.page(server, headers),
     }

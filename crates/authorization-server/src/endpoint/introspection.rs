@@ -19,6 +19,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::{FormRequest, json, refuse};
 use crate::client_registry::Client;
+use crate::encryption::{JWT, encrypt_for_client};
 use crate::event::AuditEvent;
 use crate::server::{AuthorizationServer, Server};
 use crate::{authenticate, issued_token};
@@ -29,7 +30,7 @@ pub(crate) async fn answer(State(server): State<AuthorizationServer>, request: R
     let server = &*server.0;
     let asks_for_jwt = accepts_jwt(request.headers());
     match respond(server, request).await {
-        Ok(answer) => answer.render(server, asks_for_jwt),
+        Ok(answer) => answer.render(server, asks_for_jwt).await,
         Err(error) => refuse(server, error),
     }
 }
@@ -52,7 +53,7 @@ struct Answer {
 
 impl Answer {
     /// JSON, or the signed form where the caller asks for it or the profile demands it (RFC 9701, FMS-INT-01).
-    fn render(self, server: &Server, asks_for_jwt: bool) -> Response {
+    async fn render(self, server: &Server, asks_for_jwt: bool) -> Response {
         let Self { said, caller, now } = self;
         let client = &caller.metadata;
         let demanded = server.settings.rules.of_client(client).require_signed_introspection;
@@ -61,18 +62,19 @@ impl Answer {
         }
         let claims = said.signed_claims(&server.settings.issuer, &client.client_id, now);
         let keys = server.signing_keys.current();
-        match keys.sign_as(client.introspection.algorithm, Some(INTROSPECTION_TYPE), &claims) {
-            Ok(signed) => {
-                let mut response = json(StatusCode::OK, signed.into_bytes());
-                let media_type = HeaderValue::from_static(INTROSPECTION_MEDIA_TYPE);
-                response.headers_mut().insert(CONTENT_TYPE, media_type);
-                response
-            }
-            Err(_) => {
-                server.audit.record(AuditEvent::SigningFailed {});
-                refuse(server, TokenError::Unavailable)
-            }
+        let signed = keys.sign_as(client.introspection.algorithm, Some(INTROSPECTION_TYPE), &claims);
+        let Ok(mut answer) = signed else {
+            server.audit.record(AuditEvent::SigningFailed {});
+            return refuse(server, TokenError::Unavailable);
+        };
+        if let Some(encryption) = client.introspection.encryption {
+            let encrypted = encrypt_for_client(server, client, &answer, encryption, Some(JWT), now).await;
+            let Ok(encrypted) = encrypted else { return refuse(server, TokenError::Unavailable) };
+            answer = encrypted;
         }
+        let mut response = json(StatusCode::OK, answer.into_bytes());
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(INTROSPECTION_MEDIA_TYPE));
+        response
     }
 }
 

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use bindery_core::client_auth::ClientAuthMethod;
 use bindery_core::jose::algorithm::SignatureAlgorithm;
+use bindery_core::jose::encryption::{ContentEncryption, KeyManagement};
 use bindery_core::oauth::metadata::AuthorizationServerMetadata;
 use bindery_core::oauth::pkce;
 use http::header::CACHE_CONTROL;
@@ -72,6 +73,7 @@ fn further(server: &Server) -> (Lists, Flags) {
     let rules = settings.rules.server();
     if rules.require_signed_introspection || !settings.signing_algorithms.is_empty() {
         lists.push(("introspection_signing_alg_values_supported", own(settings)));
+        lists.extend(encryption(INTROSPECTION, KeyManagement::ALL.into_iter()));
     }
     if !has_people(settings) {
         return (lists, flags);
@@ -90,8 +92,12 @@ fn requests(settings: &Settings, rules: &ProfileRules, lists: &mut Lists, flags:
     lists.push(("response_modes_supported", owned(&rules.response_modes)));
     if rules.response_modes.iter().any(|mode| mode.ends_with("jwt")) {
         lists.push(("authorization_signing_alg_values_supported", own(settings)));
+        lists.extend(encryption(AUTHORIZATION, KeyManagement::ALL.into_iter()));
     }
     lists.push(("request_object_signing_alg_values_supported", accepted));
+    if !settings.keys.encryption_algorithms.is_empty() {
+        lists.extend(encryption(REQUEST_OBJECT, settings.keys.encryption_algorithms.iter().copied()));
+    }
     let types = settings.authorization_details.iter().map(|details| details.kind.clone());
     lists.push(("authorization_details_types_supported", types.collect()));
     flags.extend([
@@ -112,6 +118,8 @@ fn identities(server: &Server, rules: &ProfileRules, lists: &mut Lists, flags: &
     let settings = &server.settings;
     lists.push(("id_token_signing_alg_values_supported", own(settings)));
     lists.push(("userinfo_signing_alg_values_supported", own(settings)));
+    lists.extend(encryption(ID_TOKEN, KeyManagement::ALL.into_iter()));
+    lists.extend(encryption(USERINFO, KeyManagement::ALL.into_iter()));
     let subject_types = settings.subject_types.iter().map(|kind| kind.name().to_owned());
     lists.push(("subject_types_supported", subject_types.collect()));
     let mut claims: BTreeSet<String> =
@@ -125,6 +133,26 @@ fn identities(server: &Server, rules: &ProfileRules, lists: &mut Lists, flags: &
     // Back-Channel Logout section 2.1; without a way to call clients there is none.
     let calls = server.outbound.is_some();
     flags.extend([("backchannel_logout_supported", calls), ("backchannel_logout_session_supported", calls)]);
+}
+
+/// The members for `alg` and `enc` of one kind of message.
+type Encryption = [&'static str; 2];
+
+const ID_TOKEN: Encryption =
+    ["id_token_encryption_alg_values_supported", "id_token_encryption_enc_values_supported"];
+const USERINFO: Encryption =
+    ["userinfo_encryption_alg_values_supported", "userinfo_encryption_enc_values_supported"];
+const REQUEST_OBJECT: Encryption =
+    ["request_object_encryption_alg_values_supported", "request_object_encryption_enc_values_supported"];
+const AUTHORIZATION: Encryption =
+    ["authorization_encryption_alg_values_supported", "authorization_encryption_enc_values_supported"];
+const INTROSPECTION: Encryption =
+    ["introspection_encryption_alg_values_supported", "introspection_encryption_enc_values_supported"];
+
+fn encryption(members: Encryption, algorithms: impl Iterator<Item = KeyManagement>) -> Lists {
+    let [alg, enc] = members;
+    let algorithms = algorithms.map(|algorithm| algorithm.name().to_owned()).collect();
+    vec![(alg, algorithms), (enc, owned(&ContentEncryption::ALL.map(ContentEncryption::name)))]
 }
 
 /// What the issuer signs with.

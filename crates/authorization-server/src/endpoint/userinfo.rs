@@ -5,13 +5,17 @@
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use bindery_core::oauth::client_metadata::ClientMetadata;
 use bindery_core::oauth::scope::Scope;
+use bindery_core::time::UnixTime;
 use bindery_http::render;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
 use super::json;
+use crate::encryption::{JWT, encrypt_for_client};
+use crate::event::AuditEvent;
 use crate::grant::details::GrantDetails;
 use crate::own_resource::{self, Audience, Demand, Unbound};
 use crate::person_claims;
@@ -43,7 +47,7 @@ pub(crate) async fn answer(State(server): State<AuthorizationServer>, request: R
         Ok(claims) => claims,
         Err(status) => return json(status, b"{\"error\":\"temporarily_unavailable\"}".to_vec()),
     };
-    let mut response = render_claims(server, client, claims);
+    let mut response = render_claims(server, client, claims, now).await;
     admission.dress(&mut response);
     response
 }
@@ -55,7 +59,7 @@ async fn claims(
     grant_id: Option<&str>,
     subject: Option<&str>,
     scope: &Scope,
-    client: &bindery_core::oauth::client_metadata::ClientMetadata,
+    client: &ClientMetadata,
 ) -> Result<Map<String, Value>, StatusCode> {
     const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
     let grant = match grant_id {
@@ -77,24 +81,39 @@ async fn claims(
     Ok(claims)
 }
 
-/// OpenID Connect Core section 5.3.2: signed answers name issuer and audience.
-fn render_claims(
+/// OpenID Connect Core section 5.3.2: signed answers name issuer and audience; encrypted ones are signed where the
+/// client registered that too.
+async fn render_claims(
     server: &Server,
-    client: &bindery_core::oauth::client_metadata::ClientMetadata,
+    client: &ClientMetadata,
     mut claims: Map<String, Value>,
+    now: UnixTime,
 ) -> Response {
-    let Some(algorithm) = client.openid.userinfo_algorithm else {
-        return json(StatusCode::OK, Value::Object(claims).to_string().into_bytes());
-    };
-    claims.insert("iss".into(), server.settings.issuer.clone().into());
-    claims.insert("aud".into(), client.client_id.clone().into());
     let failed =
         || json(StatusCode::SERVICE_UNAVAILABLE, b"{\"error\":\"temporarily_unavailable\"}".to_vec());
-    let Ok(signed) = server.signing_keys.current().sign_as(Some(algorithm), None, &claims) else {
-        tracing::error!(event = "signing_failed");
-        return failed();
+    let (signs, encrypts) = (client.openid.userinfo_algorithm, client.openid.userinfo_encryption);
+    if signs.is_none() && encrypts.is_none() {
+        return json(StatusCode::OK, Value::Object(claims).to_string().into_bytes());
+    }
+    claims.insert("iss".into(), server.settings.issuer.clone().into());
+    claims.insert("aud".into(), client.client_id.clone().into());
+    let (mut answer, content_type) = match signs {
+        None => (Value::Object(claims).to_string(), None),
+        Some(algorithm) => {
+            let signed = server.signing_keys.current().sign_as(Some(algorithm), None, &claims);
+            let Ok(signed) = signed else {
+                server.audit.record(AuditEvent::SigningFailed {});
+                return failed();
+            };
+            (signed, Some(JWT))
+        }
     };
-    let mut response = Response::new(Body::from(signed));
+    if let Some(encryption) = encrypts {
+        let encrypted = encrypt_for_client(server, client, &answer, encryption, content_type, now).await;
+        let Ok(encrypted) = encrypted else { return failed() };
+        answer = encrypted;
+    }
+    let mut response = Response::new(Body::from(answer));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/jwt"));
     render::forbid_storing(response.headers_mut());
     response

@@ -96,7 +96,7 @@ async fn redirect(
             Outcome::Refused(*error)
         }
     };
-    let rendered = response::render(server, client, &request.return_to, outcome, headers, now);
+    let rendered = response::render(server, client, &request.return_to, outcome, headers, now).await;
     rendered.map_err(|_| PageFault::Unavailable)
 }
 
