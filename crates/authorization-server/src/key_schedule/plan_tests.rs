@@ -53,11 +53,11 @@ fn the_first_key_is_used_at_once_for_each_algorithm() {
 
 #[test]
 fn a_successor_is_published_before_it_is_due_and_only_one() {
-    let current = key("a", Active, 0);
     let publication = 10 * DAY - 3600;
-    assert_eq!(steps(&[current.clone()], publication - 1), []);
-    assert_eq!(steps(&[current.clone()], publication), [Step::Make(ES256, Pending)]);
-    assert_eq!(steps(&[current, key("b", Pending, publication)], publication + 60), []);
+    let keys = [key("a", Active, 0), key("b", Pending, publication)];
+    assert_eq!(steps(&keys[..1], publication - 1), []);
+    assert_eq!(steps(&keys[..1], publication), [Step::Make(ES256, Pending)]);
+    assert_eq!(steps(&keys, publication + 60), []);
 }
 
 #[test]

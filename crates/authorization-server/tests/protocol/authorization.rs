@@ -20,6 +20,11 @@ pub(crate) fn challenge() -> String {
 
 /// A server whose `web` client may use codes; `changes` are its further members.
 pub(crate) async fn world_with(changes: Value) -> World {
+    world_from(changes, |_| {}).await
+}
+
+/// The same, with a change to the server.
+pub(crate) async fn world_from(changes: Value, change: impl FnOnce(&mut Setup)) -> World {
     let mut setup = Setup::new();
     setup.configuration["openid"] = true.into();
     let jwks = json!({"keys": [setup.assertion_key.public_key().to_jwk()]});
@@ -35,6 +40,7 @@ pub(crate) async fn world_with(changes: Value) -> World {
     let clients = setup.configuration["client"].as_array_mut().unwrap();
     clients.push(client("web"));
     clients.push(client("other-web"));
+    change(&mut setup);
     let world = setup.start().await;
     world.account("alice", PASSWORD).await;
     world

@@ -318,7 +318,11 @@ impl World {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, 1 << 20).await.unwrap();
-        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        // What is no JSON is kept as text.
+        let body = serde_json::from_slice(&body).unwrap_or_else(|_| match body.is_empty() {
+            true => Value::Null,
+            false => String::from_utf8_lossy(&body).into(),
+        });
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
