@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bindery_authorization_server::KeySetFetcher;
+use bindery_authorization_server::{KeySetFetcher, Outbound};
 use bindery_core::crypto::Cryptography as _;
 use bindery_core::encoding::base64url;
 use bindery_core::mtls::certificate::ClientCertificate;
@@ -22,6 +22,7 @@ pub(crate) struct Setup {
     pub(crate) self_signed: ClientCertificate,
     pub(crate) configuration: Value,
     pub(crate) key_fetcher: Option<Arc<dyn KeySetFetcher>>,
+    pub(crate) outbound: Option<Arc<dyn Outbound>>,
     pub(crate) edge: EdgePolicy,
 }
 
@@ -106,6 +107,7 @@ impl Setup {
             self_signed,
             configuration,
             key_fetcher: None,
+            outbound: None,
             edge: EdgePolicy::direct(),
         }
     }

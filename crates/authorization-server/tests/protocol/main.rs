@@ -30,6 +30,8 @@ mod outage;
 mod profiles;
 mod proxies;
 mod refresh;
+mod registration;
+mod registration_profiles;
 mod revocation;
 mod several_issuers;
 mod support;

@@ -234,6 +234,7 @@ impl Setup {
         let key = SealingKey::from_file(key_file.path()).unwrap();
         let mut parts = ServerParts::new(store.clone(), clock.clone(), key);
         parts.key_fetcher = self.key_fetcher;
+        parts.outbound = self.outbound;
         parts.edge = self.edge;
         let server = AuthorizationServer::start(&configuration, parts).await.unwrap();
         // Past the time from which proofs could be older than the replay memory.
