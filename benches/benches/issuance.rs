@@ -72,6 +72,7 @@ fn main() {
 async fn server(assertion_key: &SigningKey) -> AuthorizationServer {
     let jwk = Value::Object(assertion_key.public_key().to_jwk());
     let configuration: Result<ServerConfiguration, _> = serde_json::from_value(json!({
+        "limits": {"enabled": false},
         "issuer": "https://login.example.com",
         "client": [{
             "client_id": "billing",

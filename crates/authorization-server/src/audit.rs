@@ -79,8 +79,23 @@ impl AuditLog {
                 now
             }
         };
-        if log.queue.push(stored(&event, now)).is_err() {
-            log.lost.inc();
+        self.store(&event, now);
+    }
+
+    /// As [`Self::record`], for what strangers can cause without end: beyond the budget of the second not even a
+    /// line is written. The caller counts.
+    pub(crate) fn record_sparingly(&self, event: AuditEvent<'_>) {
+        let log = &*self.0;
+        let now = log.clock.now();
+        if log.budget.take(event.place(), now) {
+            event.trace();
+            self.store(&event, now);
+        }
+    }
+
+    fn store(&self, event: &AuditEvent<'_>, now: UnixTime) {
+        if self.0.queue.push(stored(event, now)).is_err() {
+            self.0.lost.inc();
         }
     }
 

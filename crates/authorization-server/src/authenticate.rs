@@ -15,9 +15,11 @@ use bindery_core::time::UnixTime;
 use bindery_crypto::{AwsLc, chain};
 use bindery_http::presented::Presented;
 
+use crate::admission;
 use crate::client_registry::Client;
 use crate::configuration::AssertionAudience;
 use crate::event::AuditEvent;
+use crate::limits::{Limit, TooMany};
 use crate::server::Server;
 
 /// The outcome for one request.
@@ -77,9 +79,21 @@ pub(crate) async fn client(
         Err(failure) => return failed(&failure, parameters.client_id.as_deref().unwrap_or_default()),
     };
     match confirm(server, &credentials, presented.certificate.certificate(), now).await {
-        Ok((authenticated, client)) => ClientAuthentication::Authenticated(authenticated, client),
+        Ok((authenticated, client)) => match require_rate(server, &authenticated) {
+            Ok(()) => ClientAuthentication::Authenticated(authenticated, client),
+            Err(too_many) => ClientAuthentication::Failed(too_many.into()),
+        },
         Err(failure) => failed(&failure, credentials.client_id()),
     }
+}
+
+/// Anybody can say a public client's name, so that only its address and its key are limited: nobody shall use
+/// up what others may ask.
+fn require_rate(server: &Server, client: &AuthenticatedClient) -> Result<(), TooMany> {
+    if client.is_public() {
+        return Ok(());
+    }
+    admission::require(server, Limit::Client, client.client_id(), Some(client.client_id()))
 }
 
 async fn confirm(

@@ -17,9 +17,11 @@ use bindery_core::token::confirmation::Confirmation;
 use bindery_crypto::AwsLc;
 use bindery_http::presented::Presented;
 
+use crate::admission;
 use crate::blocked_keys::KeyBlocked;
 use crate::configuration::NoncePolicy;
 use crate::event::AuditEvent;
+use crate::limits::Limit;
 use crate::server::Server;
 use crate::settings::Settings;
 
@@ -203,6 +205,7 @@ fn proof_refused(server: &Server, endpoint: &'static str, rejection: &Rejection)
 
 /// A proof is good once (DPOP-11.1-02).
 async fn remember(server: &Server, proof: &VerifiedProof, now: UnixTime) -> Result<(), TokenError> {
+    admission::require(server, Limit::Key, proof.thumbprint().as_bytes(), None)?;
     let rejection = match server.proof_memory.insert(proof.replay_entry(), now).await {
         ReplayOutcome::Inserted => return Ok(()),
         ReplayOutcome::Duplicate => Rejection::ProofReplayed,

@@ -167,6 +167,12 @@ definition::events! {
         blame: &'a str = "who can mend it",
         detail: Shown<'a> = "the facts, what the client claims shortened and escaped",
     }
+    RateLimited = "rate_limited", Security, WARN,
+        "A caller asked too often and was refused with 429. Logged and stored so often within a second and no more." {
+        limit: &'static str = "the limit that was reached",
+        client_id: Option<&'a str> = "the client, where it was authenticated",
+        address: Option<Shown<'a>> = "the address, where it is the address that is limited",
+    }
     RequestUnusable = "request_unusable", Security, WARN,
         "A request arrived in a form that names no target, or through a proxy that forwards rubbish." {
         rejection: Shown<'a> = "what is wrong",

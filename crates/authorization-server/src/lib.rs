@@ -11,6 +11,7 @@
 //! one line in `router`; a client authentication method is one file and one line in `core::client_auth`.
 
 mod administration;
+mod admission;
 mod audit;
 pub mod authenticate;
 mod authorization;

@@ -201,7 +201,9 @@ impl governor::clock::Clock for LimitClock {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
-        self.0.monotonic().into()
+        // A clock at the end of time must not end the process; there is room left to add to it.
+        let nanoseconds = u64::try_from(self.0.monotonic().as_nanos()).unwrap_or(u64::MAX);
+        Nanos::new(nanoseconds.min(u64::MAX / 2))
     }
 }
 

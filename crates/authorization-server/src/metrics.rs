@@ -288,7 +288,6 @@ impl IssuerMetrics {
     }
 
     /// A request was refused by the limit of that name.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the layer that asks comes next"))]
     pub(crate) fn limited(&self, limit: &'static str) {
         let labels = LimitLabels { issuer: Arc::clone(&self.issuer), limit };
         self.all.0.rate_limited.get_or_create(&labels).inc();

@@ -8,6 +8,7 @@ use bindery_core::oauth::metadata::{openid_configuration_path, well_known_path};
 use bindery_http::cors::CorsLayer;
 use http::Method;
 
+use crate::admission::admit;
 use crate::endpoint::{
     authorize, end_session, health, introspection, jwks, metadata, pushed_authorization_request as pushed,
     registration, revocation, token, userinfo,
@@ -91,20 +92,26 @@ pub(crate) fn router(server: &AuthorizationServer) -> Router {
             .route(&below(userinfo::PATH), get(userinfo::answer).post(userinfo::answer))
             .route(&openid_configuration_path(&settings.issuer_path), get(metadata::answer));
     }
+    let admit = || from_fn_with_state(server.clone(), admit);
+    router = router.layer(admit());
     // What browser clients call may be read by scripts of other origins; what people see may not.
     if let Some(origins) = &settings.cors {
         router = router.layer(CorsLayer::new(origins.clone(), &[Method::GET, Method::POST]));
     }
     router = router.route("/healthz", get(health::live)).route("/readyz", get(health::ready));
+    let mut pages = Router::new();
     if has_people(settings) {
-        router = router
+        pages = pages
             .route(&below(authorize::PATH), get(authorize::answer).post(authorize::answer))
             .route(&below(end_session::PAGE), get(end_session::ask).post(end_session::confirmed))
             .merge(people::routes::routes(&settings.internal_path));
     }
     if signs_people_out(settings) {
         let path = below(end_session::PATH);
-        router = router.route(&path, get(end_session::answer).post(end_session::answer));
+        pages = pages.route(&path, get(end_session::answer).post(end_session::answer));
     }
-    router.with_state(server.clone()).layer(from_fn_with_state(server.clone(), observe))
+    router
+        .merge(pages.layer(admit()))
+        .with_state(server.clone())
+        .layer(from_fn_with_state(server.clone(), observe))
 }

@@ -14,7 +14,7 @@ use bindery_core::time::UnixTime;
 use bindery_http::presented::{self, Presented};
 use bindery_http::{Peer, identity_headers, render};
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -135,6 +135,9 @@ pub(crate) fn refuse(server: &Server, error: TokenError) -> Response {
             response
                 .headers_mut()
                 .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"authorization server\""));
+        }
+        TokenError::TooManyRequests { retry_after } => {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after));
         }
         // Without its nonce the client would repeat itself for ever.
         TokenError::UseDpopNonce { .. } => match server.nonce_keys.issue(&server.settings.issuer, now) {

@@ -20,6 +20,7 @@ mod encryption;
 mod introspection;
 mod issuer_keys;
 mod jwks_uri;
+mod limits;
 mod logging;
 mod metadata;
 mod mtls;

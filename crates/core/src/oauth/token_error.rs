@@ -79,6 +79,11 @@ pub enum TokenError {
     Exchange(ExchangeRefused),
     /// There are no tokens yet, or never will be (RFC 8628 section 3.5, CIBA Core section 11).
     Poll(PollRefused),
+    /// The caller asks too often (RFC 6585 section 4). The answer carries `Retry-After`.
+    TooManyRequests {
+        /// Seconds until the next attempt can succeed.
+        retry_after: u32,
+    },
     /// What the decision needs can't be reached or is full; nothing was decided.
     Unavailable,
 }
@@ -223,6 +228,12 @@ impl TokenError {
                 let (code, reason, sentence) = refused.form();
                 (400, code, reason, sentence)
             }
+            Self::TooManyRequests { .. } => (
+                429,
+                "temporarily_unavailable",
+                "rate_limited",
+                "Too many requests: wait as long as Retry-After says.",
+            ),
             Self::Unavailable => (
                 503,
                 "temporarily_unavailable",
