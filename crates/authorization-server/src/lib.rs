@@ -35,7 +35,6 @@ mod issued_token;
 mod issuers;
 pub mod key_schedule;
 mod key_sealing;
-#[cfg_attr(not(test), expect(dead_code, reason = "the layer that asks comes next"))]
 mod limits;
 mod logout;
 mod metrics;
