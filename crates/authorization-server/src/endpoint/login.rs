@@ -11,7 +11,7 @@ use crate::event::{AuditEvent, Words};
 use crate::interaction::{self, Interaction, PageFault};
 use crate::people::LoginPlace;
 use crate::people::accounts::{self, SignInRefused};
-use crate::people::authentication_context::{AuthenticationMethod, WantedMethods};
+use crate::people::authentication_context::{WantedMethods, passkey_amr, password_amr};
 use crate::people::browser::{self, Browser};
 use crate::people::form::{self, Purpose};
 use crate::people::model::{LoginPage, shown};
@@ -85,7 +85,7 @@ impl Target {
     fn methods(&self, server: &Server) -> (WantedMethods, bool) {
         let (wanted, essential) = self.wanted();
         let all = WantedMethods { password: true, passkey: true };
-        let reaching = server.people.settings.contexts.methods_for(&wanted).unwrap_or(all.clone());
+        let reaching = server.people.contexts.methods_for(&wanted).unwrap_or(all.clone());
         let passkey_alone = reaching.passkey && !reaching.password;
         // What is only preferred must not shut out who has no passkey (RFC 9470 section 5).
         (if essential { reaching } else { all }, passkey_alone)
@@ -159,7 +159,7 @@ async fn authenticate(
             let id = form.get("ceremony").unwrap_or_default();
             let outcome = passkeys::finish_sign_in(server, ceremony, id, credential, *now).await;
             let amr = |(account, copied): (bindery_store::record::AccountRecord, bool)| {
-                (account.subject, AuthenticationMethod::passkey_amr(copied))
+                (account.subject, passkey_amr(copied))
             };
             (outcome.map(amr), "passkey_failed")
         }
@@ -167,9 +167,7 @@ async fn authenticate(
         None => {
             let text = |name| form.get(name).unwrap_or_default();
             let outcome = accounts::sign_in(server, text("username"), text("password"), *now).await;
-            let amr = |account: bindery_store::record::AccountRecord| {
-                (account.subject, AuthenticationMethod::password_amr())
-            };
+            let amr = |account: bindery_store::record::AccountRecord| (account.subject, password_amr());
             (outcome.map(amr), "login_failed")
         }
     };
@@ -188,7 +186,7 @@ async fn finish(
     amr: Vec<String>,
 ) -> Result<Response, Response> {
     let Submission { headers, now, .. } = submission;
-    let acr = server.people.settings.contexts.reached(&amr, &target.wanted().0);
+    let acr = server.people.contexts.reached(&amr, &target.wanted().0);
     let sign_in = SignIn { auth_time: now.as_seconds(), amr, acr };
     let established = session::establish(server, subject, sign_in, headers, *now).await;
     let (session, cookie) = established.map_err(|fault| fault.into_page().page(server, headers))?;

@@ -98,7 +98,7 @@ fn judge_acr(server: &Server, ask: &Ask, login: &Login, here: bool) -> Verdict {
     if wanted.is_empty() || login.acr.as_ref().is_some_and(|acr| wanted.contains(acr)) {
         return Verdict::Good;
     }
-    let reachable = server.people.settings.contexts.methods_for(wanted).is_some();
+    let reachable = server.people.can_reach(wanted);
     match (here, essential.is_empty()) {
         (false, _) if reachable => Verdict::SignIn,
         (_, true) => Verdict::Good,

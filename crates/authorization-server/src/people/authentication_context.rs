@@ -1,57 +1,24 @@
 //! Which way of signing in reaches which authentication context (`acr`; OpenID Connect Core section 2,
-//! RFC 9470), and what a sign-in is called (`amr`, RFC 8176). The operator's table decides; a context that
-//! no way reaches is never claimed.
+//! RFC 9470), and what a sign-in is called (`amr`, RFC 8176). The operator's table `[[acr]]` decides: a context
+//! is reached by a sign-in whose `amr` has all of its methods; one that no way reaches is never claimed.
 
-use serde::Deserialize;
+use crate::configuration::{AcrConfiguration, ConfigurationInvalid, invalid};
 
-use crate::configuration::{ConfigurationInvalid, invalid};
-
-/// One `[[people.acr]]`: a context and the ways of signing in that reach it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AcrRule {
-    /// The `acr` value.
-    pub value: String,
-    /// The ways that reach it; one of them is enough.
-    pub methods: Vec<AuthenticationMethod>,
+/// `amr` of a password.
+pub(crate) fn password_amr() -> Vec<String> {
+    vec!["pwd".into()]
 }
 
-/// A way of signing in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AuthenticationMethod {
-    /// A password.
-    #[serde(alias = "pwd")]
-    Password,
-    /// A passkey, whose device has verified the person.
-    Passkey,
-}
-
-impl AuthenticationMethod {
-    /// The method that `amr` tells of: every passkey ceremony verifies the person (RFC 8176 section 2).
-    fn of(amr: &[String]) -> Option<Self> {
-        if amr.iter().any(|value| value == "hwk" || value == "swk") {
-            return Some(Self::Passkey);
-        }
-        amr.iter().any(|value| value == "pwd").then_some(Self::Password)
-    }
-
-    /// `amr` of a password.
-    pub(crate) fn password_amr() -> Vec<String> {
-        vec!["pwd".into()]
-    }
-
-    /// `amr` of a passkey: a key in hardware, or one that may be copied to other devices; the person was
-    /// present and verified, which makes two factors.
-    pub(crate) fn passkey_amr(may_be_copied: bool) -> Vec<String> {
-        let key = if may_be_copied { "swk" } else { "hwk" };
-        vec![key.into(), "user".into(), "mfa".into()]
-    }
+/// `amr` of a passkey: a key in hardware, or one that may be copied to other devices; the person was present
+/// and verified, which makes two factors.
+pub(crate) fn passkey_amr(may_be_copied: bool) -> Vec<String> {
+    let key = if may_be_copied { "swk" } else { "hwk" };
+    vec![key.into(), "user".into(), "mfa".into()]
 }
 
 /// The table.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct AuthenticationContexts(Vec<AcrRule>);
+pub(crate) struct AuthenticationContexts(Vec<AcrConfiguration>);
 
 /// What a sign-in must be to reach one of the wanted contexts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,74 +28,61 @@ pub(crate) struct WantedMethods {
 }
 
 impl AuthenticationContexts {
-    pub(crate) fn new(rules: &[AcrRule]) -> Result<Self, ConfigurationInvalid> {
-        for (index, rule) in rules.iter().enumerate() {
-            let option = format!("people.acr[{index}]");
-            let printable = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-            if rule.value.is_empty() || rule.value.len() > 256 || !rule.value.bytes().all(printable) {
-                let rule = "an acr value is 1 to 256 printable characters without space, quote or backslash";
-                return Err(invalid(
-                    format!("{option}.value"),
-                    "",
-                    rule,
-                    "write it like \"urn:example:mfa\"",
-                ));
-            }
-            if rule.methods.is_empty() {
-                let remedy = "list \"password\", \"passkey\" or both";
-                return Err(invalid(format!("{option}.methods"), "[]", "nothing reaches it", remedy));
-            }
-            if rules[..index].iter().any(|earlier| earlier.value == rule.value) {
-                let rule_broken = "two tables have this value";
-                return Err(invalid(format!("{option}.value"), &rule.value, rule_broken, "join them to one"));
+    pub(crate) fn new(rules: &[AcrConfiguration]) -> Result<Self, ConfigurationInvalid> {
+        for AcrConfiguration { value, methods } in rules {
+            let word = |word: &String| {
+                let printable = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+                !word.is_empty() && word.len() <= 256 && word.bytes().all(printable)
+            };
+            if !word(value) || !methods.iter().all(word) {
+                let rule =
+                    "values and methods are 1 to 256 printable characters without space, quote or backslash";
+                let remedy = "write them like \"urn:example:mfa\" and \"pwd\"";
+                return Err(invalid("acr", value, rule, remedy));
             }
         }
         Ok(Self(rules.to_vec()))
     }
 
-    /// The values, for `acr_values_supported`.
-    pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|rule| rule.value.as_str())
-    }
-
     /// The context that a sign-in with `amr` has: the first of `wanted` that it reaches, otherwise the last
     /// one of the table that it reaches.
     pub(crate) fn reached(&self, amr: &[String], wanted: &[String]) -> Option<String> {
-        let method = AuthenticationMethod::of(amr)?;
-        let reaches =
-            |value: &str| self.0.iter().any(|rule| rule.value == value && rule.methods.contains(&method));
-        let asked = wanted.iter().find(|value| reaches(value)).cloned();
-        let rule = || self.0.iter().rev().find(|rule| rule.methods.contains(&method));
-        asked.or_else(|| rule().map(|rule| rule.value.clone()))
+        let reached = || self.0.iter().rev().filter(|rule| reaches(amr, rule));
+        let asked = wanted.iter().find(|value| reached().any(|rule| rule.value == **value));
+        asked.cloned().or_else(|| reached().next().map(|rule| rule.value.clone()))
     }
 
-    /// The methods of which one reaches one of `wanted`; every method when nothing is wanted. `None` when no
-    /// method reaches any of them.
+    /// The ways of signing in of which one reaches one of `wanted`; every way when nothing is wanted. `None`
+    /// when no way reaches any of them.
     pub(crate) fn methods_for(&self, wanted: &[String]) -> Option<WantedMethods> {
         if wanted.is_empty() {
             return Some(WantedMethods { password: true, passkey: true });
         }
-        let allowed =
-            |method| self.0.iter().any(|rule| wanted.contains(&rule.value) && rule.methods.contains(&method));
+        let reaching =
+            |amr: &[String]| self.0.iter().any(|rule| wanted.contains(&rule.value) && reaches(amr, rule));
         let methods = WantedMethods {
-            password: allowed(AuthenticationMethod::Password),
-            passkey: allowed(AuthenticationMethod::Passkey),
+            password: reaching(&password_amr()),
+            passkey: reaching(&passkey_amr(false)) || reaching(&passkey_amr(true)),
         };
         (methods.password || methods.passkey).then_some(methods)
     }
+}
+
+fn reaches(amr: &[String], rule: &AcrConfiguration) -> bool {
+    rule.methods.iter().all(|method| amr.contains(method))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn rule(value: &str, methods: &[&str]) -> AcrConfiguration {
+        AcrConfiguration { value: value.into(), methods: words(methods) }
+    }
+
     fn contexts() -> AuthenticationContexts {
-        let rule = |value: &str, methods: &[AuthenticationMethod]| AcrRule {
-            value: value.into(),
-            methods: methods.to_vec(),
-        };
-        use AuthenticationMethod::{Passkey, Password};
-        AuthenticationContexts::new(&[rule("low", &[Password, Passkey]), rule("high", &[Passkey])]).unwrap()
+        AuthenticationContexts::new(&[rule("low", &[]), rule("high", &["mfa"]), rule("higher", &["hwk"])])
+            .unwrap()
     }
 
     fn words(words: &[&str]) -> Vec<String> {
@@ -138,14 +92,12 @@ mod tests {
     #[test]
     fn a_sign_in_reaches_what_was_wanted_or_the_strongest_it_can() {
         let contexts = contexts();
-        let (password, passkey) =
-            (AuthenticationMethod::password_amr(), AuthenticationMethod::passkey_amr(false));
-        assert_eq!(contexts.reached(&password, &[]).as_deref(), Some("low"));
-        assert_eq!(contexts.reached(&password, &words(&["high", "low"])).as_deref(), Some("low"));
-        assert_eq!(contexts.reached(&passkey, &[]).as_deref(), Some("high"));
-        assert_eq!(contexts.reached(&passkey, &words(&["low"])).as_deref(), Some("low"));
-        assert_eq!(contexts.reached(&words(&["sms"]), &[]), None);
-        assert_eq!(AuthenticationContexts::default().reached(&password, &[]), None);
+        assert_eq!(contexts.reached(&password_amr(), &[]).as_deref(), Some("low"));
+        assert_eq!(contexts.reached(&password_amr(), &words(&["high", "low"])).as_deref(), Some("low"));
+        assert_eq!(contexts.reached(&passkey_amr(false), &[]).as_deref(), Some("higher"));
+        assert_eq!(contexts.reached(&passkey_amr(true), &[]).as_deref(), Some("high"));
+        assert_eq!(contexts.reached(&passkey_amr(false), &words(&["low"])).as_deref(), Some("low"));
+        assert_eq!(AuthenticationContexts::default().reached(&password_amr(), &[]), None);
     }
 
     #[test]
@@ -160,16 +112,9 @@ mod tests {
     }
 
     #[test]
-    fn rejects_contexts_that_nothing_reaches_or_that_occur_twice() {
-        let rule = |value: &str, methods| AcrRule { value: value.into(), methods };
-        let one = || vec![AuthenticationMethod::Password];
-        for rules in [
-            vec![rule("a", Vec::new())],
-            vec![rule("", one())],
-            vec![rule("a b", one())],
-            vec![rule("a", one()), rule("a", one())],
-        ] {
-            assert!(AuthenticationContexts::new(&rules).is_err());
+    fn rejects_words_that_no_claim_could_hold() {
+        for wrong in [rule("", &[]), rule("a b", &[]), rule("a", &[""]), rule("a\"", &[])] {
+            assert_eq!(AuthenticationContexts::new(&[wrong]).unwrap_err().option, "acr");
         }
     }
 }

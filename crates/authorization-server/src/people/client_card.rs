@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::configuration::PeopleConfiguration;
 use super::locale::Texts;
 use super::model::{ClientCard, DetailCard, Node, ScopeLine, shown};
+use crate::settings::Settings;
 
 /// The most characters of a name and of a value on a page.
 const NAME: usize = 80;
@@ -32,13 +33,21 @@ const STANDARD_SCOPES: [(&str, &str); 6] = [
 /// Texts of the operator, by name and language.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Meanings {
-    scopes: BTreeMap<String, BTreeMap<String, String>>,
-    details: BTreeMap<String, BTreeMap<String, String>>,
+    scopes: TextsByName,
+    details: TextsByName,
 }
 
 impl Meanings {
-    pub(crate) fn new(configuration: &PeopleConfiguration) -> Self {
-        Self { scopes: configuration.scopes.clone(), details: configuration.authorization_details.clone() }
+    /// Texts for each language, and for the default language the descriptions beside scopes and types.
+    pub(crate) fn new(configuration: &PeopleConfiguration, settings: &Settings) -> Self {
+        let scopes = settings.scopes.values().map(|scope| (&scope.name, &scope.description));
+        let details = settings.authorization_details.iter();
+        let details = details.map(|details| (&details.kind, &details.description));
+        let language = &configuration.default_language;
+        Self {
+            scopes: with_descriptions(&configuration.scopes, scopes, language),
+            details: with_descriptions(&configuration.authorization_details, details, language),
+        }
     }
 
     /// The scope values with what they mean: in the operator's words, in ours, or by name.
@@ -73,11 +82,25 @@ impl Meanings {
     }
 }
 
-fn meaning(
-    meanings: &BTreeMap<String, BTreeMap<String, String>>,
-    name: &str,
-    locale: &Texts,
-) -> Option<String> {
+/// Texts by name and language.
+type TextsByName = BTreeMap<String, BTreeMap<String, String>>;
+
+fn with_descriptions<'a>(
+    texts: &TextsByName,
+    descriptions: impl Iterator<Item = (&'a String, &'a Option<String>)>,
+    language: &str,
+) -> TextsByName {
+    let mut texts = texts.clone();
+    for (name, description) in descriptions {
+        if let Some(description) = description {
+            let of_name = texts.entry(name.clone()).or_default();
+            of_name.entry(language.to_owned()).or_insert_with(|| description.clone());
+        }
+    }
+    texts
+}
+
+fn meaning(meanings: &TextsByName, name: &str, locale: &Texts) -> Option<String> {
     let texts = meanings.get(name)?;
     let text = texts.get(&locale.language).or_else(|| texts.get("en")).or_else(|| texts.values().next());
     text.cloned()
@@ -179,22 +202,30 @@ mod tests {
     }
 
     fn meanings() -> Meanings {
-        let configuration: PeopleConfiguration = serde_json::from_value(json!({
-            "scopes": {"read": {"en": "Read your files", "de": "Ihre Dateien lesen"}, "x": {"fr": "Lire"}},
-            "authorization_details": {"payment": {"en": "A payment"}},
+        let configuration: crate::ServerConfiguration = serde_json::from_value(json!({
+            "issuer": "https://id.example",
+            "scope": [{"name": "write", "description": "Change your files"}, {"name": "read", "description": "x"}],
+            "people": {"scopes": {"read": {"en": "Read your files", "de": "Ihre Dateien lesen"}, "x": {"fr": "Lire"}},
+            "authorization_details": {"payment": {"en": "A payment"}}},
         }))
         .unwrap();
-        Meanings::new(&configuration)
+        Meanings::new(&configuration.people, &configuration.settings().unwrap())
     }
 
     #[test]
     fn scopes_are_told_in_the_operators_words_then_ours_then_by_name() {
-        let scope = Scope::parse("read openid x odd").unwrap();
+        let scope = Scope::parse("read openid x odd write").unwrap();
         let german: Vec<String> =
             meanings().scopes(&scope, &locale("de")).into_iter().map(|line| line.text).collect();
         assert_eq!(
             german,
-            ["Die Berechtigung „odd“ nutzen", "Wissen, wer Sie sind", "Ihre Dateien lesen", "Lire"]
+            [
+                "Die Berechtigung „odd“ nutzen",
+                "Wissen, wer Sie sind",
+                "Ihre Dateien lesen",
+                "Change your files",
+                "Lire"
+            ]
         );
     }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::authentication_context::{AcrRule, AuthenticationContexts};
 use crate::configuration::{ConfigurationInvalid, invalid};
 
 /// `[people]`. Unknown options are refused.
@@ -36,9 +35,8 @@ pub struct PeopleConfiguration {
     pub password_hashes_at_once: usize,
     /// How many sign-ins may wait for their turn; further ones are asked to come back.
     pub password_hashes_waiting: usize,
-    /// What each `acr` value demands, strongest last (`[[people.acr]]`).
-    pub acr: Vec<AcrRule>,
-    /// What scope values mean to people: `[people.scopes.read]` with a text for each language.
+    /// What scope values mean to people: `[people.scopes.read]` with a text for each language; the description
+    /// of `[[scope]]` serves for the default language.
     pub scopes: BTreeMap<String, BTreeMap<String, String>>,
     /// What types of `authorization_details` mean to people, likewise.
     pub authorization_details: BTreeMap<String, BTreeMap<String, String>>,
@@ -81,7 +79,6 @@ impl Default for PeopleConfiguration {
             lock_at_most: 3600,
             password_hashes_at_once: 2,
             password_hashes_waiting: 64,
-            acr: Vec::new(),
             scopes: BTreeMap::new(),
             authorization_details: BTreeMap::new(),
             redirect_origins: Vec::new(),
@@ -99,7 +96,6 @@ pub(crate) struct PeopleSettings {
     pub(crate) lock_after: u32,
     pub(crate) lock_seconds: u32,
     pub(crate) lock_at_most: u32,
-    pub(crate) contexts: AuthenticationContexts,
     pub(crate) redirect_origins: Vec<String>,
 }
 
@@ -120,7 +116,6 @@ impl PeopleConfiguration {
             lock_after: self.lock_after,
             lock_seconds: self.lock_seconds,
             lock_at_most: self.lock_at_most,
-            contexts: AuthenticationContexts::new(&self.acr)?,
             redirect_origins: self.redirect_origins.clone(),
         })
     }

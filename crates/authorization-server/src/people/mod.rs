@@ -3,8 +3,6 @@
 //! a token that only our own page can hold. Nothing here decides what a client may have: that is
 //! `interaction`'s, which calls in here for pages and sessions.
 
-#![expect(dead_code, reason = "the pages' endpoints come next")]
-
 pub mod accounts;
 pub(crate) mod authentication_context;
 pub(crate) mod browser;
@@ -27,7 +25,6 @@ pub mod username;
 use bindery_core::crypto::Cryptography as _;
 use bindery_crypto::AwsLc;
 
-pub use authentication_context::{AcrRule, AuthenticationMethod};
 pub use configuration::{ApplicationLogin, LoginPlace, PeopleConfiguration};
 
 use crate::configuration::ConfigurationInvalid;
@@ -43,6 +40,8 @@ use templates::Templates;
 /// What all pages of one issuer share.
 pub(crate) struct People {
     pub(crate) settings: PeopleSettings,
+    /// Which ways of signing in reach which `acr`.
+    pub(crate) contexts: AuthenticationContexts,
     pub(crate) languages: Languages,
     pub(crate) templates: Templates,
     pub(crate) cookies: CookieNames,
@@ -71,12 +70,13 @@ impl People {
         let templates = Templates::load(configuration.templates.as_deref(), &languages, assets, host)?;
         Ok(Self {
             settings: configuration.settings()?,
+            contexts: AuthenticationContexts::new(&settings.acr)?,
             languages,
             templates,
             cookies: CookieNames::of(&AwsLc.sha256(&[settings.issuer.as_bytes()])),
             origin,
             path,
-            meanings: client_card::Meanings::new(configuration),
+            meanings: client_card::Meanings::new(configuration, settings),
             passwords: PasswordHashing::new(
                 configuration.password_hashes_at_once,
                 configuration.password_hashes_waiting,
@@ -85,9 +85,10 @@ impl People {
         })
     }
 
-    /// Which ways of signing in reach which `acr`.
-    pub(crate) const fn contexts(&self) -> &AuthenticationContexts {
-        &self.settings.contexts
+    /// Whether a sign-in here can reach one of these contexts. What an application's login can reach, it
+    /// alone knows.
+    pub(crate) fn can_reach(&self, wanted: &[String]) -> bool {
+        self.settings.login != LoginPlace::Builtin || self.contexts.methods_for(wanted).is_some()
     }
 
     /// The address of one of our pages, as browsers write it: relative to the host.

@@ -15,6 +15,8 @@ use crate::support::{ISSUER, World, form};
 pub(crate) struct Browser<'w> {
     world: &'w World,
     cookies: RefCell<BTreeMap<String, String>>,
+    /// Headers that it sends besides, in place of its own of that name.
+    pub(crate) headers: RefCell<Vec<(&'static str, String)>>,
 }
 
 /// What the browser shows, or where it was sent to outside the issuer.
@@ -29,7 +31,7 @@ pub(crate) struct Page {
 
 impl<'w> Browser<'w> {
     pub(crate) fn new(world: &'w World) -> Self {
-        Self { world, cookies: RefCell::default() }
+        Self { world, cookies: RefCell::default(), headers: RefCell::default() }
     }
 
     pub(crate) async fn get(&self, url: &str) -> Page {
@@ -44,6 +46,13 @@ impl<'w> Browser<'w> {
             values.push(((*name).into(), (*value).into()));
         }
         self.go("POST", &action, form(&values)).await
+    }
+
+    /// Posts what no page of ours has made.
+    pub(crate) async fn post(&self, url: &str, values: &[(&str, &str)]) -> Page {
+        let values: Vec<_> =
+            values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.go("POST", url, form(&values)).await
     }
 
     async fn go(&self, method: &str, url: &str, body: String) -> Page {
@@ -75,6 +84,9 @@ impl<'w> Browser<'w> {
         if !cookies.is_empty() {
             headers.insert("cookie", cookies.join("; ").parse().unwrap());
         }
+        for (name, value) in &*self.headers.borrow() {
+            headers.insert(*name, value.parse().unwrap());
+        }
         let mut peer = Peer::plaintext(SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000)));
         peer.encrypted = true;
         request.extensions_mut().insert(peer);
@@ -86,6 +98,32 @@ impl<'w> Browser<'w> {
         let body = to_bytes(body, 1 << 20).await.unwrap();
         let html = String::from_utf8(body.to_vec()).unwrap();
         Page { url: path.into(), status: parts.status, headers: parts.headers, html, left_for: None }
+    }
+
+    /// The value of its cookie whose name begins so.
+    pub(crate) fn cookie(&self, prefix: &str) -> Option<String> {
+        let cookies = self.cookies.borrow();
+        let found = cookies.iter().find(|(name, _)| name.starts_with(prefix));
+        found.map(|(_, value)| value.clone())
+    }
+
+    /// The whole name of its cookie whose name begins so.
+    pub(crate) fn cookie_name(&self, prefix: &str) -> Option<String> {
+        self.cookies.borrow().keys().find(|name| name.starts_with(prefix)).cloned()
+    }
+
+    /// Puts a value into its cookie whose name begins so, as an attacker at the keyboard could.
+    pub(crate) fn plant(&self, prefix: &str, value: &str) {
+        let mut cookies = self.cookies.borrow_mut();
+        let name = cookies.keys().find(|name| name.starts_with(prefix)).unwrap().clone();
+        cookies.insert(name, value.into());
+    }
+
+    /// Another browser with the same cookies.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self::new(self.world);
+        copy.cookies.replace(self.cookies.borrow().clone());
+        copy
     }
 
     /// What a browser does with `Set-Cookie`, as far as `__Host-` cookies go.
@@ -111,6 +149,18 @@ impl Page {
         let start = self.html[..at].rfind('<')?;
         let end = at + self.html[at..].find('>')?;
         Some(&self.html[start..=end])
+    }
+
+    /// The value of the hidden field of that name.
+    pub(crate) fn hidden(&self, name: &str) -> String {
+        let at = self.html.find(&format!("name=\"{name}\"")).unwrap();
+        let start = self.html[..at].rfind('<').unwrap();
+        attribute(&self.html[start..at + self.html[at..].find('>').unwrap()], "value").unwrap()
+    }
+
+    /// An attribute of the element with this id.
+    pub(crate) fn attribute(&self, id: &str, name: &str) -> Option<String> {
+        attribute(self.element(id)?, name)
     }
 
     fn form_with(&self, id: &str) -> (String, Vec<(String, String)>) {

@@ -36,6 +36,11 @@ pub(crate) fn install() {
     });
 }
 
+/// What this test has logged so far.
+pub(crate) fn seen() -> String {
+    String::from_utf8(LOG.take()).unwrap()
+}
+
 #[tokio::test]
 async fn no_token_proof_assertion_secret_or_certificate_reaches_the_log() {
     let world = world().await;
