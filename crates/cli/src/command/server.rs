@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use super::Status;
 use file::Listeners;
 
+mod backup;
 mod file;
 mod posture;
 mod stop;
@@ -45,6 +46,8 @@ pub(crate) struct Arguments {
 enum Action {
     /// Print what the configuration resolves to, or what differs from another one
     Posture(posture::Arguments),
+    /// Copy what an issuer has stored, while the server runs
+    Backup(backup::Arguments),
 }
 
 pub(crate) async fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Result<Status> {
@@ -57,6 +60,7 @@ pub(crate) async fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Re
             super::log_to_stderr("error");
             posture::run(&config, &posture, out).await
         }
+        Some(Action::Backup(backup)) => backup::run(&config, &backup, out).await,
     }
 }
 

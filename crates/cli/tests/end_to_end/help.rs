@@ -20,6 +20,7 @@ fn help_says_what_it_said() {
         &["demo"],
         &["server"],
         &["server", "posture"],
+        &["server", "backup"],
         &["gateway"],
         &["request"],
         &["explain"],

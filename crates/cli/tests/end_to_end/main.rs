@@ -11,6 +11,7 @@
 
 mod accounts;
 mod attacker;
+mod backup;
 mod demo;
 mod durability;
 mod first_start;
@@ -22,6 +23,7 @@ mod posture;
 mod races;
 mod real_proxy;
 mod two_gateways;
+mod two_servers;
 mod wrong_input;
 mod wrong_peer;
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 use super::options::{ACQUIRE_TIMEOUT, OpenError, PostgresOptions};
@@ -32,18 +32,8 @@ impl PostgresStore {
     /// [`OpenError`], with the database, the rule and the remedy.
     pub async fn open(options: &PostgresOptions) -> Result<Self, OpenError> {
         let driver = options.to_driver()?;
-        let unusable = |error: &dyn fmt::Display| {
-            options.refused(
-                "must be a PostgreSQL database that this role may use",
-                error,
-                "check that the server runs and lets this role in, and that the role may create the schema",
-            )
-        };
-        let connecting = tokio::time::timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(&driver));
-        let mut connection = match connecting.await {
-            Ok(connected) => connected.map_err(|error| unusable(&error))?,
-            Err(_) => return Err(unusable(&"it did not answer in time")),
-        };
+        let unusable = |error: &dyn fmt::Display| unusable(options, error);
+        let mut connection = connect(options, &driver).await?;
         require_durable(options, &mut connection).await?;
         migrate(&mut connection, &options.schema).await.map_err(|error| match error {
             MigrateError::Execute(error) => unusable(&error),
@@ -73,6 +63,21 @@ impl PostgresStore {
         Ok(Self { pool, fingerprints, name: options.name() })
     }
 
+    /// Whether the schema has tables of Bindery's: opening it would make nothing.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the database can't be asked.
+    pub async fn exists(options: &PostgresOptions) -> Result<bool, OpenError> {
+        let mut connection = connect(options, &options.to_driver()?).await?;
+        let found = sqlx::query_scalar("SELECT to_regclass($1 || '.claim_memory') IS NOT NULL")
+            .bind(&options.schema)
+            .fetch_one(&mut connection)
+            .await
+            .map_err(|error| unusable(options, &error))?;
+        _ = connection.close().await;
+        Ok(found)
+    }
+
     /// Closes all connections.
     pub async fn close(self) {
         self.pool.close().await;
@@ -83,6 +88,21 @@ impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresStore").field("database", &self.name).finish_non_exhaustive()
     }
+}
+
+async fn connect(options: &PostgresOptions, driver: &PgConnectOptions) -> Result<PgConnection, OpenError> {
+    match tokio::time::timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(driver)).await {
+        Ok(connected) => connected.map_err(|error| unusable(options, &error)),
+        Err(_) => Err(unusable(options, &"it did not answer in time")),
+    }
+}
+
+fn unusable(options: &PostgresOptions, error: &dyn fmt::Display) -> OpenError {
+    options.refused(
+        "must be a PostgreSQL database that this role may use",
+        error,
+        "check that the server runs and lets this role in, and that the role may create the schema",
+    )
 }
 
 /// A spent code that comes back to life after a crash could be spent again.

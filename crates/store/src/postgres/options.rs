@@ -83,10 +83,18 @@ impl PostgresOptions {
             .disable_statement_logging())
     }
 
-    /// The server and the schema, for people.
-    pub(super) fn name(&self) -> String {
+    /// Whether the URL itself holds a password.
+    #[must_use]
+    pub fn holds_password(&self) -> bool {
+        Url::parse(&self.url).is_ok_and(|url| url.password().is_some())
+    }
+
+    /// The server, its database and the schema, for people: without user, password and parameters.
+    #[must_use]
+    pub fn name(&self) -> String {
         let place = Url::parse(&self.url).ok().and_then(|url| {
-            let host = url.host_str()?.to_owned();
+            let host = url.query_pairs().find(|(name, _)| name == "host").map(|(_, host)| host.into_owned());
+            let host = host.or_else(|| url.host_str().map(str::to_owned))?;
             let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
             Some(format!("{host}{port}{}", url.path()))
         });

@@ -53,6 +53,7 @@ async fn raw(server: &PostgresServer, options: &PostgresOptions) -> sqlx::PgConn
 async fn nodes_that_start_at_once_agree_on_the_tables_and_share_everything() {
     let Some(server) = PostgresServer::shared() else { return };
     let options = server.fresh_schema();
+    assert!(!PostgresStore::exists(&options).await.unwrap());
     let nodes = join_all((0..8).map(|_| open(&options))).await;
     for jti in 0..50 {
         let jti = format!("{jti}");
@@ -61,6 +62,7 @@ async fn nodes_that_start_at_once_agree_on_the_tables_and_share_everything() {
         let refused = outcomes.iter().filter(|outcome| **outcome == ReplayOutcome::Duplicate).count();
         assert_eq!((granted, refused), (1, 7), "{outcomes:?}");
     }
+    assert!(PostgresStore::exists(&options).await.unwrap());
     nodes[0].insert_client(&contract::samples::client("c")).await.unwrap();
     assert!(nodes[7].find_client("c").await.unwrap().is_some());
     assert_eq!(nodes[0].claims_since(), None);

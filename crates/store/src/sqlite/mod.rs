@@ -1,6 +1,7 @@
 //! The durable backend for one machine: one SQLite file in WAL mode. An answered call survives
 //! `kill -9`. What can't be made durable is answered `Unavailable`, never as done.
 
+mod backup;
 mod claims;
 mod file;
 mod open;
@@ -9,6 +10,7 @@ mod sql;
 mod store;
 mod writer;
 
+pub use backup::back_up;
 pub use open::{OpenError, SqliteOptions, SqliteStore, Synchronous};
 
 use sqlx::Sqlite as Database;

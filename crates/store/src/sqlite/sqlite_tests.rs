@@ -247,3 +247,49 @@ async fn a_failed_write_in_a_shared_transaction_takes_no_other_with_it() {
     assert_eq!(done.iter().filter(|done| **done).count(), 25);
     assert_eq!(store.list_clients().await.unwrap().len(), 26);
 }
+
+/// While writes go on, and with all that was answered before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_copy_made_under_load_is_sound_and_holds_what_was_answered_before() {
+    let file = File::new();
+    let store = file.store().await;
+    for n in 0..20 {
+        store.insert_client(&client(&format!("before {n}"))).await.unwrap();
+    }
+    let writing = {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for n in 0.. {
+                store.insert_client(&client(&format!("during {n}"))).await.unwrap();
+            }
+        })
+    };
+    let copy = File::new();
+    back_up(&file.path(), &copy.path()).await.unwrap();
+    writing.abort();
+    let restored = copy.store().await;
+    let clients = restored.list_clients().await.unwrap();
+    assert_eq!(clients.iter().filter(|client| client.client_id.starts_with("before")).count(), 20);
+    restored.insert_client(&client("after")).await.unwrap();
+    assert_eq!(store.find_client("after").await.unwrap(), None, "the copy is another file");
+}
+
+#[tokio::test]
+async fn a_copy_replaces_no_file_and_is_for_its_owner_alone() {
+    let (file, copy) = (File::new(), File::new());
+    file.store().await.close().await;
+    std::fs::write(copy.path(), "precious").unwrap();
+    let error = back_up(&file.path(), &copy.path()).await.unwrap_err().to_string();
+    assert!(error.contains("name a file that is not there yet"), "{error}");
+    assert_eq!(std::fs::read(copy.path()).unwrap(), b"precious");
+    let new = copy.path().with_extension("new");
+    let error = back_up(&file.0.path().join("no such file"), &new).await.unwrap_err().to_string();
+    assert!(error.contains("no such file") && !new.exists(), "nothing is left behind: {error}");
+    assert!(!file.0.path().join("no such file").exists());
+    back_up(&file.path(), &new).await.unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&new).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

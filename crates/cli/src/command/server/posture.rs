@@ -60,7 +60,7 @@ async fn resolve(config: &Path) -> anyhow::Result<Posture> {
     let mut servers = Vec::new();
     for issuer in &file.issuers {
         let server = issuer.try_out().await.with_context(|| config.display().to_string())?;
-        issuers.push(match issuer.store.exists() {
+        issuers.push(match issuer.store.exists().await? {
             true => server.posture_on(&*issuer.store.open().await?).await?,
             false => server.posture().await?,
         });

@@ -54,6 +54,11 @@ impl Estate {
     }
 
     pub(crate) fn start_on(stage: Stage) -> Self {
+        Self::start_with(stage, |configuration| configuration)
+    }
+
+    /// With the configuration that `edit` makes of the usual one.
+    pub(crate) fn start_with(stage: Stage, edit: impl FnOnce(String) -> String) -> Self {
         let (billing_key, _) = forgery::key_file(&stage, "billing.key");
         let inventory = stage.authority.client("inventory");
         stage.secret("the inventory client's private key", &inventory.key);
@@ -61,7 +66,8 @@ impl Estate {
         stage.write("inventory.key", &inventory.key);
         let issuer = format!("https://localhost:{}", free_port());
         let mtls = format!("https://localhost:{}", free_port());
-        let config = stage.write("server.toml", &server_toml(&stage, &issuer, &mtls, &billing_key));
+        let text = edit(server_toml(&stage, &issuer, &mtls, &billing_key));
+        let config = stage.write("server.toml", &text);
         let server = stage.spawn(&["server", "--config", &config]);
         server.listening(2);
         Self { stage, issuer, config, server, billing_key }
