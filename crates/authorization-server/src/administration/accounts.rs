@@ -14,6 +14,7 @@ use super::door::Administrator;
 use super::page::{self, Asked, Page};
 use super::problem::{Kind, Problem};
 use crate::event::AuditEvent;
+use crate::logout;
 use crate::server::{AuthorizationServer, Server};
 
 /// How often a change is tried again when the account changes at the same moment.
@@ -94,7 +95,9 @@ pub(super) async fn disable(
     loop {
         let sessions = server.store.list_sessions(Some(&subject), after.as_deref(), 100).await?;
         for session in &sessions {
-            server.store.end_session(&session.session_id, now).await?;
+            if let Some(ended) = server.store.end_session(&session.session_id, now).await? {
+                logout::session_over(server, &ended, now).await?;
+            }
         }
         after = match sessions.last() {
             Some(last) if sessions.len() == 100 => Some(last.session_id.clone()),

@@ -15,6 +15,7 @@ use super::door::Administrator;
 use super::page::{self, Asked, Page};
 use super::problem::Problem;
 use crate::event::AuditEvent;
+use crate::logout;
 use crate::server::AuthorizationServer;
 
 /// A session.
@@ -90,7 +91,9 @@ pub(super) async fn end(
     let now = server.clock.now();
     let found = server.store.find_session_by_id(&session_id).await?;
     let session = found.ok_or_else(|| Problem::not_found("session", "/sessions"))?;
-    server.store.end_session(&session_id, now).await?;
+    if let Some(ended) = server.store.end_session(&session_id, now).await? {
+        logout::session_over(server, &ended, now).await?;
+    }
     let filter = GrantFilter { session_id: Some(session_id.clone()), ..GrantFilter::default() };
     let revoked = server.store.revoke_grants(&filter, now).await?;
     server.audit.record(AuditEvent::SessionEndedByAdministrator {

@@ -58,7 +58,8 @@ pub(crate) async fn ask(State(server): State<AuthorizationServer>, request: Requ
     let server = &*server.0;
     let outcome = async {
         let submission = Submission::of_query(server, PAGE, request)?;
-        let request = carried(server, &submission)?;
+        let request =
+            carried(server, &submission).map_err(|fault| fault.page(server, &submission.headers))?;
         respond(server, &request, &submission).await
     };
     outcome.await.unwrap_or_else(|page: Response| page)
@@ -70,7 +71,8 @@ pub(crate) async fn confirmed(State(server): State<AuthorizationServer>, request
     let outcome = async {
         let submission = Submission::of_form(server, PAGE, request).await?;
         submission.require_browser(server, purpose(submission.form.get("request")))?;
-        let request = carried(server, &submission)?;
+        let request =
+            carried(server, &submission).map_err(|fault| fault.page(server, &submission.headers))?;
         match submission.form.get("action") {
             Some("logout") => end(server, &request, &submission, true).await,
             _ => Ok(done(server, &request, &submission, "logout_title", "logged_in_still")),
@@ -80,10 +82,9 @@ pub(crate) async fn confirmed(State(server): State<AuthorizationServer>, request
 }
 
 /// The client's request that the page carries.
-fn carried(server: &Server, submission: &Submission) -> Result<LogoutRequest, Response> {
+fn carried(server: &Server, submission: &Submission) -> Result<LogoutRequest, PageFault> {
     let sealed = submission.form.get("request").unwrap_or_default();
     LogoutRequest::open(server, sealed, submission.now)
-        .map_err(|fault| fault.page(server, &submission.headers))
 }
 
 async fn respond(

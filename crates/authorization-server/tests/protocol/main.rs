@@ -22,6 +22,7 @@ mod issuer_keys;
 mod jwks_uri;
 mod limits;
 mod logging;
+mod logout;
 mod metadata;
 mod mtls;
 mod offboarding;

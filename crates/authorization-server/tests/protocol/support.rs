@@ -180,6 +180,12 @@ impl Call {
         self
     }
 
+    /// With another value of a parameter.
+    pub(crate) fn replacing(mut self, name: &str, value: &str) -> Self {
+        self.form.retain(|(given, _)| given != name);
+        self.with(name, value)
+    }
+
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
@@ -266,6 +272,19 @@ impl World {
         let configuration: ServerConfiguration = serde_json::from_value(configuration).unwrap();
         let key = SealingKey::from_file(self.key_file.path()).unwrap();
         let parts = ServerParts::new(self.store.clone(), self.clock.clone(), key);
+        AuthorizationServer::start(&configuration, parts).await.unwrap()
+    }
+
+    /// The same, with a way to call clients.
+    pub(crate) async fn another_that_calls(
+        &self,
+        configuration: Value,
+        outbound: Arc<dyn bindery_authorization_server::Outbound>,
+    ) -> AuthorizationServer {
+        let configuration: ServerConfiguration = serde_json::from_value(configuration).unwrap();
+        let key = SealingKey::from_file(self.key_file.path()).unwrap();
+        let mut parts = ServerParts::new(self.store.clone(), self.clock.clone(), key);
+        parts.outbound = Some(outbound);
         AuthorizationServer::start(&configuration, parts).await.unwrap()
     }
 
