@@ -169,16 +169,15 @@ impl AuthorizationServer {
         let constraints = rules.sender_constraints;
         let names = |list: Vec<&'static str>| list.into_iter().map(str::to_owned).collect::<Vec<_>>();
         let own = settings.signing_algorithms.iter().map(|algorithm| algorithm.name()).collect();
-        let endpoints = |base: Option<&String>, authenticating: bool| {
-            let base = base.map(String::as_str);
-            let wanted = ENDPOINTS.iter().filter(|endpoint| endpoint.authenticates || !authenticating);
-            base.into_iter()
-                .flat_map(|base| {
-                    wanted
-                        .clone()
-                        .map(move |endpoint| (endpoint.member.to_owned(), format!("{base}{}", endpoint.path)))
-                })
-                .collect()
+        let endpoints = |base: Option<&String>, aliases: bool| -> BTreeMap<String, String> {
+            let there = ENDPOINTS.iter().filter(|endpoint| (endpoint.on)(settings));
+            let wanted = there.filter(|endpoint| endpoint.aliased || !aliases);
+            let at = |base: &String| {
+                wanted
+                    .map(|endpoint| (endpoint.member.to_owned(), format!("{base}{}", endpoint.path)))
+                    .collect()
+            };
+            base.map(at).unwrap_or_default()
         };
         IssuerPosture {
             issuer: settings.issuer.clone(),
@@ -251,9 +250,10 @@ impl Clients {
 
 impl ClientCounts {
     fn with_secrets(&self) -> u64 {
-        let secret =
-            |method: ClientAuthMethod| self.by_authentication.get(method.name()).copied().unwrap_or(0);
-        secret(ClientAuthMethod::ClientSecretBasic)
+        [ClientAuthMethod::ClientSecretBasic, ClientAuthMethod::ClientSecretPost]
+            .iter()
+            .map(|method| self.by_authentication.get(method.name()).copied().unwrap_or(0))
+            .sum()
     }
 }
 

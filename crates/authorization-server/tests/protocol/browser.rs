@@ -75,6 +75,7 @@ impl<'w> Browser<'w> {
         let path = url.strip_prefix(ISSUER).unwrap_or(url);
         let mut request = Request::builder().method(method).uri(path).body(Body::from(body)).unwrap();
         let headers = request.headers_mut();
+        headers.insert("host", "id.example".parse().unwrap());
         if method == "POST" {
             headers.insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
             headers.insert("origin", ISSUER.parse().unwrap());

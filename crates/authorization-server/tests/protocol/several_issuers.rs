@@ -7,9 +7,11 @@ use bindery_authorization_server::{AuthorizationServer, Issuers, SealingKey, Ser
 use bindery_crypto::SigningKey;
 use serde_json::{Value, json};
 
+use crate::authorization::{CALLBACK, PASSWORD, VERIFIER};
+use crate::browser::Browser;
 use crate::configuration::{parts, store};
 use crate::metadata::get_from;
-use crate::support::{Call, ISSUER, SECRET, Setup, World, dpop_binding, key};
+use crate::support::{Call, ISSUER, SECRET, Setup, World, claims, dpop_binding, key};
 
 const OTHER: &str = "https://id.example/other";
 
@@ -21,6 +23,13 @@ async fn two() -> (World, World) {
 async fn two_with(dpop: Value) -> (World, World) {
     let (mut first, mut second) = (Setup::new(), Setup::new());
     first.configuration["dpop"] = dpop;
+    first.configuration["openid"] = true.into();
+    let jwks = json!({"keys": [first.assertion_key.public_key().to_jwk()]});
+    first.configuration["client"].as_array_mut().unwrap().push(json!({
+        "client_id": "web", "token_endpoint_auth_method": "private_key_jwt", "jwks": jwks, "consent": "implied",
+        "grant_types": ["authorization_code"], "redirect_uris": [CALLBACK], "scope": "openid read",
+        "audiences": [crate::support::API],
+    }));
     second.configuration = first.configuration.clone();
     let der = first.assertion_key.to_pkcs8_der();
     second.assertion_key = SigningKey::from_pkcs8_der(first.assertion_key.algorithm(), &der).unwrap();
@@ -227,4 +236,76 @@ fn sealing_key_file() -> std::path::PathBuf {
     let path = std::env::temp_dir().join(format!("bindery-issuers-{}.key", std::process::id()));
     SealingKey::load_or_generate(&path).unwrap();
     path
+}
+
+/// The code flow at `issuer`, in a browser that may have been at the other one before.
+async fn code_at(world: &World, browser: &Browser<'_>, issuer: &str, user: &str) -> String {
+    let below = issuer.strip_prefix(ISSUER).unwrap();
+    let push = world
+        .push("web")
+        .replacing("client_assertion", &world.assertion_with("web", &json!({"aud": issuer})))
+        .at(&format!("{below}/par"))
+        .header("host", "id.example");
+    let request_uri = world.pushed(push).await;
+    let login = browser.get(&format!("{below}/authorize?client_id=web&request_uri={request_uri}")).await;
+    let page = browser.press(&login, "login", &[("username", user), ("password", PASSWORD)]).await;
+    assert_eq!(page.answer("iss").as_deref(), Some(issuer), "{:?} {}", page.left_for, page.html);
+    page.answer("code").unwrap()
+}
+
+fn redeem_at(world: &World, issuer: &str, code: &str) -> Call {
+    at(issuer, "/token")
+        .with("grant_type", "authorization_code")
+        .assertion(world.assertion_with("web", &json!({"aud": issuer})))
+        .with("code", code)
+        .with("redirect_uri", CALLBACK)
+        .with("code_verifier", VERIFIER)
+        .dpop(world.proof_with(&key(), &format!("{issuer}/token"), None))
+}
+
+#[tokio::test]
+async fn codes_pushed_requests_and_sessions_of_one_issuer_are_worth_nothing_at_the_other() {
+    let (first, second) = two().await;
+    for world in [&first, &second] {
+        world.account("alice", PASSWORD).await;
+    }
+    for (world, here, there) in [(&first, ISSUER, OTHER), (&second, OTHER, ISSUER)] {
+        let browser = Browser::new(world);
+        let code = code_at(world, &browser, here, "alice").await;
+        world.send(redeem_at(world, there, &code)).await.error(400, "invalid_grant");
+        let tokens = world.send(redeem_at(world, here, &code)).await.ok();
+        assert_eq!(claims(&tokens["id_token"])["iss"], here);
+        // The browser brings both issuers' cookies everywhere; signed in is it at one of them.
+        let push = |issuer: &str| {
+            world
+                .push("web")
+                .replacing("client_assertion", &world.assertion_with("web", &json!({"aud": issuer})))
+                .at(&format!("{}/par", issuer.strip_prefix(ISSUER).unwrap()))
+                .header("host", "id.example")
+                .with("prompt", "none")
+        };
+        let path = |issuer: &str, uri: &str| {
+            let below = issuer.strip_prefix(ISSUER).unwrap();
+            format!("{below}/authorize?client_id=web&request_uri={uri}")
+        };
+        let own = world.pushed(push(here)).await;
+        let foreign = world.pushed(push(there)).await;
+        let page = browser.get(&path(there, &own)).await;
+        assert!(page.left_for.is_none() && page.element("oauth-error").is_some(), "{}", page.html);
+        let page = browser.get(&path(there, &foreign)).await;
+        assert_eq!(page.answer("error").as_deref(), Some("login_required"), "{:?}", page.left_for);
+        assert!(browser.get(&path(here, &own)).await.answer("code").is_some());
+        // Neither does the other issuer believe its ID tokens, nor end its sessions.
+        let below = there.strip_prefix(ISSUER).unwrap();
+        let hint = tokens["id_token"].as_str().unwrap();
+        let page = browser.get(&format!("{below}/end_session?id_token_hint={hint}")).await;
+        assert!(page.element("oauth-error").is_some(), "{}", page.html);
+        let userinfo = format!("{below}/userinfo");
+        let request = http::Request::get(&userinfo)
+            .header("host", "id.example")
+            .header("authorization", format!("DPoP {}", tokens["access_token"].as_str().unwrap()))
+            .body(axum::body::Body::empty())
+            .unwrap();
+        assert_eq!(world.dispatch(request, None).await.status.as_u16(), 401);
+    }
 }

@@ -180,6 +180,12 @@ impl Call {
         self
     }
 
+    /// To another path.
+    pub(crate) fn at(mut self, path: &str) -> Self {
+        self.path = path.into();
+        self
+    }
+
     /// With another value of a parameter.
     pub(crate) fn replacing(mut self, name: &str, value: &str) -> Self {
         self.form.retain(|(given, _)| given != name);
