@@ -226,6 +226,7 @@ async fn change_password(
         Ok(_) => {}
         Err(SignInRefused::Wrong) => return Ok(Outcome::Refused("account_password_wrong")),
         Err(SignInRefused::Busy) => return Ok(Outcome::Refused("login_busy")),
+        Err(SignInRefused::TooMany) => return Ok(Outcome::Refused("error_too_many")),
         Err(SignInRefused::Unavailable) => return Err(PageFault::Unavailable),
     }
     let hash = server.people.passwords.hash(new).await.map_err(|_| PageFault::Unavailable)?;

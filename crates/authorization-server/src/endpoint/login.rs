@@ -73,12 +73,7 @@ impl Target {
 
     /// The contexts that are asked for, and whether one of them must be reached.
     fn wanted(&self) -> (Vec<String>, bool) {
-        let Some(ask) = self.ask() else { return (Vec::new(), false) };
-        let essential: Vec<String> = ask.claims.essential_acr().map(Into::into).collect();
-        match essential.is_empty() {
-            true => (ask.acr_values.clone(), false),
-            false => (essential, true),
-        }
+        self.ask().map_or((Vec::new(), false), interaction::wanted_acr)
     }
 
     /// The ways to sign in that make sense here, and whether only a passkey reaches what is asked for.
@@ -174,6 +169,7 @@ async fn authenticate(
     outcome.map_err(|refused| match refused {
         SignInRefused::Wrong => (failed, StatusCode::FORBIDDEN),
         SignInRefused::Busy => ("login_busy", StatusCode::SERVICE_UNAVAILABLE),
+        SignInRefused::TooMany => ("error_too_many", StatusCode::TOO_MANY_REQUESTS),
         SignInRefused::Unavailable => ("error_unavailable", StatusCode::SERVICE_UNAVAILABLE),
     })
 }

@@ -2,12 +2,14 @@
 //! `acr_values`, `id_token_hint`: OpenID Connect Core section 3.1.2.1, RFC 9470 section 4), who is signed in, and
 //! what that person allowed before. A login older or weaker than asked never passes.
 
+use std::collections::BTreeSet;
+
 use bindery_core::oauth::authorization_request::{Ask, AuthorizationError};
 use bindery_core::oauth::client_authorization::ConsentRule;
 use bindery_core::oauth::scope::Scope;
 use bindery_core::time::UnixTime;
 use bindery_store::record::ConsentRecord;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::{Consent, Interaction, Login, PageFault};
 use crate::server::Server;
@@ -90,19 +92,27 @@ fn judge_login(server: &Server, interaction: &Interaction, login: &Login, now: U
     judge_acr(server, ask, login, here)
 }
 
+/// The contexts that are asked for, and whether one of them must be reached.
+pub(crate) fn wanted_acr(ask: &Ask) -> (Vec<String>, bool) {
+    let essential: Vec<String> = ask.claims.essential_acr().map(Into::into).collect();
+    match essential.is_empty() {
+        true => (ask.acr_values.clone(), false),
+        false => (essential, true),
+    }
+}
+
 /// RFC 9470 section 4, OpenID Connect Core section 5.5.1.1: an essential `acr` is reached or the request fails; one
 /// that is only preferred is tried once.
 fn judge_acr(server: &Server, ask: &Ask, login: &Login, here: bool) -> Verdict {
-    let essential: Vec<String> = ask.claims.essential_acr().map(Into::into).collect();
-    let wanted = if essential.is_empty() { &ask.acr_values } else { &essential };
+    let (wanted, essential) = wanted_acr(ask);
     if wanted.is_empty() || login.acr.as_ref().is_some_and(|acr| wanted.contains(acr)) {
         return Verdict::Good;
     }
-    let reachable = server.people.can_reach(wanted);
-    match (here, essential.is_empty()) {
+    let reachable = server.people.can_reach(&wanted);
+    match (here, essential) {
         (false, _) if reachable => Verdict::SignIn,
-        (_, true) => Verdict::Good,
-        (_, false) => Verdict::Refuse(AuthorizationError::UnmetAuthenticationRequirements),
+        (_, false) => Verdict::Good,
+        (_, true) => Verdict::Refuse(AuthorizationError::UnmetAuthenticationRequirements),
     }
 }
 
@@ -133,9 +143,32 @@ async fn consent_before(
     let found = found.map_err(|error| PageFault::store("find_consent", &error))?;
     let live = found.filter(|consent| consent.expires_at.is_none_or(|end| now < end));
     let covers = live.is_some_and(|consent| {
-        Scope::parse(&consent.scope.join(" ")).is_ok_and(|given| ask.scope.require_within(&given).is_ok())
+        let remembered = Remembered::read(&consent);
+        let scope = Scope::parse(&consent.scope.join(" "));
+        scope.is_ok_and(|given| ask.scope.require_within(&given).is_ok())
+            && asked_claims(ask).is_subset(&remembered.claims)
+            && ask.resources.iter().all(|resource| remembered.resources.contains(resource))
     });
     Ok(covers.then(all))
+}
+
+/// What a consent covers beside its scope.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Remembered {
+    claims: BTreeSet<String>,
+    resources: BTreeSet<String>,
+}
+
+impl Remembered {
+    fn read(consent: &ConsentRecord) -> Self {
+        Self::deserialize(&consent.details).unwrap_or_default()
+    }
+}
+
+/// The claims that the request names, wherever they are to stand.
+fn asked_claims(ask: &Ask) -> BTreeSet<String> {
+    ask.claims.userinfo.keys().chain(ask.claims.id_token.keys()).cloned().collect()
 }
 
 /// Remembers what was allowed, so that the same is not asked again.
@@ -153,15 +186,16 @@ pub(super) async fn remember_consent(
     let client_id = &interaction.client.metadata.client_id;
     let before = server.store.find_consent(&login.subject, client_id).await;
     let before = before.map_err(|error| PageFault::store("find_consent", &error))?;
-    let mut scope = consent.scope.clone();
+    let mut scope: BTreeSet<String> = consent.scope.iter().cloned().collect();
+    let mut remembered = before.as_ref().map(Remembered::read).unwrap_or_default();
     scope.extend(before.map(|before| before.scope).unwrap_or_default());
-    scope.sort();
-    scope.dedup();
+    remembered.claims.extend(asked_claims(&interaction.state.ask));
+    remembered.resources.extend(interaction.state.ask.resources.iter().cloned());
     let record = ConsentRecord {
         subject: login.subject.clone(),
         client_id: client_id.clone(),
-        scope,
-        details: Value::Object(serde_json::Map::new()),
+        scope: scope.into_iter().collect(),
+        details: serde_json::to_value(remembered).map_err(|_| PageFault::Unavailable)?,
         granted_at: now,
         expires_at: None,
     };

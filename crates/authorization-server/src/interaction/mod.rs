@@ -29,6 +29,7 @@ mod judge;
 
 pub(crate) use crate::people::session::{Login, SignIn};
 pub(crate) use fault::PageFault;
+pub(crate) use judge::wanted_acr;
 
 /// How long a person may take from the first page to the answer.
 pub(crate) const INTERACTION_LIFETIME: Duration = Duration::from_secs(1800);
@@ -123,7 +124,7 @@ pub(crate) async fn begin(
         return PageFault::Unavailable.page(server, headers);
     };
     let login = match session::current(server, headers, now).await {
-        Ok(session) => session.map(|session| session.login()),
+        Ok(session) => session.map(|session| session.login_for(server, &judge::wanted_acr(&ask).0)),
         Err(error) => return PageFault::store("find_session", &error).page(server, headers),
     };
     let Ok(id) = random_token() else { return PageFault::Unavailable.page(server, headers) };

@@ -16,7 +16,9 @@ use super::password::{HashingFailed, PasswordVerdict, hash_password};
 use super::username::{
     PasswordRefused, UsernameInvalid, new_password, normalise_password, normalise_username,
 };
+use crate::admission;
 use crate::event::AuditEvent;
+use crate::limits::Limit;
 use crate::server::Server;
 
 /// How often a change is tried when others change the account at the same time.
@@ -29,6 +31,8 @@ pub(crate) enum SignInRefused {
     Wrong,
     /// Too many sign in at once.
     Busy,
+    /// Too many tries with this name, whether there is such an account or not.
+    TooMany,
     /// The store or the machine fails.
     Unavailable,
 }
@@ -60,7 +64,10 @@ pub(crate) async fn sign_in(
     now: UnixTime,
 ) -> Result<AccountRecord, SignInRefused> {
     let store = &server.store;
-    let account = match normalise_username(username) {
+    let name = normalise_username(username);
+    let limited = name.as_ref().map_or(username, String::as_str);
+    admission::require(server, Limit::Account, limited, None).map_err(|_| SignInRefused::TooMany)?;
+    let account = match name {
         Ok(username) => {
             let found = store.find_account_by_username(&username).await;
             found.map_err(|error| SignInRefused::store("find_account_by_username", &error))?

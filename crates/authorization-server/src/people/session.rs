@@ -109,6 +109,17 @@ impl Session {
         now.as_seconds().saturating_sub(self.sign_in.auth_time)
     }
 
+    /// How the person signed in, as strongly as one of `wanted` where that is so.
+    pub(crate) fn login_for(&self, server: &Server, wanted: &[String]) -> Login {
+        let login = self.login();
+        // What an application said of its own login stays as it is.
+        if server.people.settings.login != LoginPlace::Builtin || wanted.is_empty() {
+            return login;
+        }
+        let acr = server.people.contexts.reached(&login.amr, wanted).or(login.acr);
+        Login { acr, ..login }
+    }
+
     /// How the person signed in, for tokens.
     pub(crate) fn login(&self) -> Login {
         Login {

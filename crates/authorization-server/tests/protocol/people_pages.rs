@@ -155,6 +155,14 @@ async fn rich_details_are_asked_about_each_time_and_scopes_once() {
     assert!(browser.press(&consent, "allow", &[]).await.answer("code").is_some());
     let again = browser.get(&authorize("web", &plain().await)).await;
     assert!(again.answer("code").is_some(), "the same or less is not asked again");
+    for (name, value) in [("claims", r#"{"userinfo":{"email":null}}"#), ("resource", crate::support::API)] {
+        let more = world.pushed(world.push("web").with(name, value)).await;
+        let more = browser.get(&authorize("web", &more)).await;
+        assert!(more.element("allow").is_some(), "more is asked: {name}");
+        browser.press(&more, "allow", &[]).await;
+        let again = world.pushed(world.push("web").with(name, value)).await;
+        assert!(browser.get(&authorize("web", &again)).await.answer("code").is_some(), "{name}");
+    }
     let anew = world.pushed(world.push("web").with("prompt", "consent")).await;
     let anew = browser.get(&authorize("web", &anew)).await;
     assert!(anew.element("allow").is_some(), "prompt=consent asks");

@@ -101,6 +101,23 @@ async fn of_many_guesses_at_once_no_more_count_than_lock_the_account() {
 }
 
 #[tokio::test]
+async fn tries_with_one_name_are_limited_whether_there_is_such_an_account_or_not() {
+    let world = world().await;
+    let mut answers = Vec::new();
+    for name in ["alice", "nobody", "not a name"] {
+        let (browser, page) = login_page(&world).await;
+        for _ in 0..20 {
+            try_password(&browser, &page, name, "wrong password").await;
+        }
+        let limited = try_password(&browser, &page, name, PASSWORD).await;
+        assert_eq!(limited.status, 429, "{name}");
+        answers.push(limited.element("message").is_some());
+        world.advance(60);
+    }
+    assert_eq!(answers, [true; 3]);
+}
+
+#[tokio::test]
 async fn signing_in_changes_the_session_cookie_and_ends_the_one_before() {
     let world = world().await;
     let (browser, page) = login_page(&world).await;
