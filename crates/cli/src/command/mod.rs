@@ -5,6 +5,7 @@ mod client;
 mod demo;
 mod explain;
 mod gateway;
+mod keys;
 mod listener;
 mod request;
 mod server;
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Account(account::Arguments),
     /// Add, list, show and disable the authorization server's clients
     Client(client::Arguments),
+    /// List, rotate and retire the authorization server's keys
+    Keys(keys::Arguments),
 }
 
 /// How a command ended.
@@ -65,6 +68,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Status> {
         Command::Explain(arguments) => explain::run(arguments, &mut out),
         Command::Account(arguments) => asynchronous(account::run(arguments, &mut out)),
         Command::Client(arguments) => asynchronous(client::run(arguments, &mut out)),
+        Command::Keys(arguments) => asynchronous(keys::run(arguments, &mut out)),
     }
 }
 

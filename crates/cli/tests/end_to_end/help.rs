@@ -39,6 +39,10 @@ fn help_says_what_it_said() {
         &["client", "show"],
         &["client", "disable"],
         &["client", "grant"],
+        &["keys"],
+        &["keys", "list"],
+        &["keys", "rotate"],
+        &["keys", "retire"],
     ];
     for arguments in commands {
         let name: String = if arguments.is_empty() { "bindery".into() } else { arguments.join("-") };
@@ -58,7 +62,7 @@ fn every_command_has_its_snapshot() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|name| *name != "help")
         .collect();
-    assert_eq!(names, ["demo", "server", "gateway", "request", "explain", "account", "client"]);
+    assert_eq!(names, ["demo", "server", "gateway", "request", "explain", "account", "client", "keys"]);
 }
 
 #[test]

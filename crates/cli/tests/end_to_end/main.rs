@@ -17,6 +17,7 @@ mod durability;
 mod first_start;
 mod full_path;
 mod help;
+mod keys;
 mod live_changes;
 mod logs;
 mod posture;
