@@ -2,6 +2,7 @@
 //! handshake runs in its connection's own task under a deadline, so a slow or silent peer delays nobody.
 //! Every request carries its [`Peer`](crate::Peer), made once per connection from the handshake alone.
 
+mod activity;
 mod admission;
 mod opening;
 
@@ -38,6 +39,9 @@ pub struct Limits {
     pub maximum_connections: usize,
     /// A silent HTTP/2 peer is asked for a sign of life after this time, and has as long to give it.
     pub http2_ping_interval: Duration,
+    /// An HTTP/2 connection without a request is closed after this time, however lively it answers pings. (For
+    /// HTTP/1.1 `header_timeout` does that.)
+    pub http2_idle_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -50,6 +54,7 @@ impl Default for Limits {
             maximum_streams: 128,
             maximum_connections: 10_000,
             http2_ping_interval: Duration::from_secs(30),
+            http2_idle_timeout: Duration::from_secs(300),
         }
     }
 }

@@ -231,3 +231,33 @@ async fn without_tls_only_listed_proxies_are_answered_and_their_headers_alone_ar
         handle.shut_down(Duration::ZERO);
     }
 }
+
+/// Pings keep a connection alive, not its place among the connections.
+#[tokio::test]
+async fn an_http2_connection_without_requests_is_closed_and_one_with_a_request_is_not() {
+    let limits = Limits {
+        http2_idle_timeout: Duration::from_millis(300),
+        http2_ping_interval: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let slow = Router::new().fallback(any(async || {
+        tokio::time::sleep(Duration::from_millis(900)).await;
+        StatusCode::OK
+    }));
+    let server = start(NotAsked, limits, slow);
+    let mut config = server.client(None);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let stream = server.handshake(config).await.unwrap();
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(executor, TokioIo::new(stream)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = http::Request::get("https://localhost/").body(axum::body::Body::empty()).unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK, "three times the idle time is fine while a request runs");
+    drop(response);
+    // The client answers every ping and asks for nothing.
+    let ended = tokio::time::timeout(Duration::from_secs(20), connection).await;
+    let _ = ended.expect("the idle connection stays open").unwrap();
+    assert!(sender.is_closed());
+}

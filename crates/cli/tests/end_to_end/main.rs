@@ -20,6 +20,7 @@ mod help;
 mod keys;
 mod live_changes;
 mod logs;
+mod observation;
 mod posture;
 mod races;
 mod real_proxy;

@@ -17,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
 use super::Limits;
+use super::activity::{Activity, Answering, Watched};
 use super::opening::{Opening, Transport};
 use crate::edge_policy::EdgePolicy;
 use crate::peer::{ApplicationProtocol, Peer};
@@ -40,14 +41,15 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Admission {
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let admission = self.clone();
         Box::pin(async move {
-            let (stream, peer) = admission.admit(stream).await?;
-            Ok((stream, WithPeer { service, peer }))
+            let activity = Activity::new();
+            let (stream, peer) = admission.admit(stream, activity.clone()).await?;
+            Ok((stream, WithPeer { service, peer, activity }))
         })
     }
 }
 
 impl Admission {
-    async fn admit(self, stream: TcpStream) -> io::Result<(Opening, Peer)> {
+    async fn admit(self, stream: TcpStream, activity: Activity) -> io::Result<(Opening, Peer)> {
         let Ok(permit) = self.permits.try_acquire_owned() else {
             tracing::warn!("closed a connection at once: the listener holds as many as it may");
             return Err(io::ErrorKind::ConnectionRefused.into());
@@ -82,7 +84,7 @@ impl Admission {
             tracing::warn!(peer = %peer.address, "closed a connection: it comes from no listed proxy");
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        Ok((Opening::new(transport, self.limits.header_timeout, permit), peer))
+        Ok((Opening::new(transport, &self.limits, activity, permit), peer))
     }
 }
 
@@ -107,20 +109,21 @@ fn learn(peer: &mut Peer, connection: &ServerConnection, clients: ClientCertific
     };
 }
 
-/// A service whose requests carry their peer.
+/// A service whose requests carry their peer, and are counted while they run.
 #[derive(Clone)]
 pub(super) struct WithPeer<S> {
     service: S,
     peer: Peer,
+    activity: Activity,
 }
 
-impl<S, B> Service<http::Request<B>> for WithPeer<S>
+impl<S, B, R> Service<http::Request<B>> for WithPeer<S>
 where
-    S: Service<http::Request<B>>,
+    S: Service<http::Request<B>, Response = http::Response<R>>,
 {
-    type Response = S::Response;
+    type Response = http::Response<Watched<R>>;
     type Error = S::Error;
-    type Future = S::Future;
+    type Future = Answering<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.service.poll_ready(context)
@@ -128,6 +131,7 @@ where
 
     fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
         request.extensions_mut().insert(self.peer.clone());
-        self.service.call(request)
+        let running = self.activity.begin();
+        Answering::new(self.service.call(request), running)
     }
 }
