@@ -1,7 +1,7 @@
 //! Whole requests through the router, with a clock moved by hand: each test is named after the rule that a
 //! wrong server would break.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's verdict")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is a test's verdict")]
 
 mod administration;
 mod administration_clients;

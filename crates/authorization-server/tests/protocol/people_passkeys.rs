@@ -115,7 +115,8 @@ async fn rejects_devices_that_lie() {
     let browser = with_password(&world).await;
     let mut device = Authenticator::new(1);
     register(&browser, &mut device, "key").await;
-    let lies: [(&str, fn(&mut Authenticator)); 3] = [
+    type Lie = (&'static str, fn(&mut Authenticator));
+    let lies: [Lie; 3] = [
         ("another origin", |device| device.origin = "https://evil.example".into()),
         ("a subdomain", |device| device.origin = "https://login.id.example".into()),
         ("an owner who was not verified", |device| device.verifies = false),

@@ -125,7 +125,7 @@ async fn openid_registers_what_its_dynamic_plan_brings() {
         (registered["client_id"].as_str().unwrap(), registered["client_secret"].as_str().unwrap());
     let call = Call::token("client_credentials").with("client_id", id).with("client_secret", secret);
     assert_eq!(world.send(call.with("resource", API)).await.ok()["token_type"], "Bearer");
-    assert!(START < 1_893_456_000, "the exception lasts");
+    const { assert!(START < 1_893_456_000, "the exception lasts") };
 }
 
 /// Serves one document.
