@@ -2,6 +2,7 @@
 //! 0 done, 1 refused (a theft succeeded, a check failed, a server said no), 2 could not (wrong argument,
 //! unreadable file, port in use). Stdout carries data, stderr carries talk. It holds no protocol logic.
 
+mod administration;
 mod command;
 mod demo;
 mod observation;

@@ -1,14 +1,19 @@
 //! The commands, one file each, and the table that clap reads. What help says is generated from here.
 
 mod account;
+mod audit;
+mod blocked_key;
 mod client;
 mod demo;
 mod explain;
 mod gateway;
+mod grant;
 mod keys;
 mod listener;
-mod request;
-mod server;
+pub(crate) mod request;
+pub(crate) mod server;
+mod session;
+mod token;
 
 use std::process::ExitCode;
 
@@ -30,10 +35,20 @@ pub(crate) enum Command {
     Explain(explain::Arguments),
     /// Make, list, show, disable and delete the accounts of people who sign in at the built-in pages
     Account(account::Arguments),
-    /// Add, list, show and disable the authorization server's clients
+    /// Register, change, disable and offboard the authorization server's clients
     Client(client::Arguments),
     /// List, rotate and retire the authorization server's keys
     Keys(keys::Arguments),
+    /// List and revoke what clients hold of people
+    Grant(grant::Arguments),
+    /// List who is signed in, and sign them out
+    Session(session::Arguments),
+    /// Make, list and revoke initial access tokens, with which clients register themselves
+    Token(token::Arguments),
+    /// Block keys and certificates, whoever holds them
+    BlockedKey(blocked_key::Arguments),
+    /// Print audited events
+    Audit(audit::Arguments),
 }
 
 /// How a command ended.
@@ -69,6 +84,11 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Status> {
         Command::Account(arguments) => asynchronous(account::run(arguments, &mut out)),
         Command::Client(arguments) => asynchronous(client::run(arguments, &mut out)),
         Command::Keys(arguments) => asynchronous(keys::run(arguments, &mut out)),
+        Command::Grant(arguments) => asynchronous(grant::run(arguments, &mut out)),
+        Command::Session(arguments) => asynchronous(session::run(arguments, &mut out)),
+        Command::Token(arguments) => asynchronous(token::run(arguments, &mut out)),
+        Command::BlockedKey(arguments) => asynchronous(blocked_key::run(arguments, &mut out)),
+        Command::Audit(arguments) => asynchronous(audit::run(arguments, &mut out)),
     }
 }
 

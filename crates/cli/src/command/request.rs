@@ -130,11 +130,12 @@ pub(crate) async fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Re
 }
 
 /// The error with what to do about it, which the types of the client crate keep apart.
-fn with_remedy(error: bindery_client::Error) -> anyhow::Error {
+pub(crate) fn with_remedy(error: bindery_client::Error) -> anyhow::Error {
     anyhow!("{}; {}", super::chain(&error), error.remedy())
 }
 
-fn refused(reason: ConfigurationInvalid) -> anyhow::Error {
+/// A refused option, with what to do.
+pub(crate) fn refused(reason: ConfigurationInvalid) -> anyhow::Error {
     anyhow!("{reason}; {}", reason.remedy())
 }
 
@@ -207,7 +208,8 @@ fn sender_constraint(
     }
 }
 
-fn signing_key(option: &str, path: &std::path::Path) -> anyhow::Result<Arc<dyn Signer>> {
+/// A private key of a PEM file.
+pub(crate) fn signing_key(option: &str, path: &std::path::Path) -> anyhow::Result<Arc<dyn Signer>> {
     let pem = text(option, path)?;
     let key =
         SigningKey::from_pkcs8_pem(None, &pem).with_context(|| format!("{option} {}", path.display()))?;

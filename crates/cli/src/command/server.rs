@@ -24,7 +24,7 @@ mod store;
 /// How long the last audit records may hold up the end of the process.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-pub(crate) use file::{IssuerFile, ServerFile};
+pub(crate) use file::ServerFile;
 pub(crate) use stop::{StopSignal, drain};
 
 /// Runs the authorization server until it is stopped by SIGTERM or Ctrl-C.

@@ -37,12 +37,34 @@ fn help_says_what_it_said() {
         &["client", "add"],
         &["client", "list"],
         &["client", "show"],
+        &["client", "change"],
+        &["client", "policy"],
+        &["client", "rotate-secret"],
         &["client", "disable"],
+        &["client", "enable"],
+        &["client", "delete"],
+        &["client", "offboard"],
         &["client", "grant"],
         &["keys"],
         &["keys", "list"],
         &["keys", "rotate"],
         &["keys", "retire"],
+        &["grant"],
+        &["grant", "list"],
+        &["grant", "show"],
+        &["grant", "revoke"],
+        &["session"],
+        &["session", "list"],
+        &["session", "end"],
+        &["token"],
+        &["token", "create"],
+        &["token", "list"],
+        &["token", "revoke"],
+        &["blocked-key"],
+        &["blocked-key", "add"],
+        &["blocked-key", "list"],
+        &["blocked-key", "remove"],
+        &["audit"],
     ];
     for arguments in commands {
         let name: String = if arguments.is_empty() { "bindery".into() } else { arguments.join("-") };
@@ -62,7 +84,24 @@ fn every_command_has_its_snapshot() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|name| *name != "help")
         .collect();
-    assert_eq!(names, ["demo", "server", "gateway", "request", "explain", "account", "client", "keys"]);
+    assert_eq!(
+        names,
+        [
+            "demo",
+            "server",
+            "gateway",
+            "request",
+            "explain",
+            "account",
+            "client",
+            "keys",
+            "grant",
+            "session",
+            "token",
+            "blocked-key",
+            "audit"
+        ]
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@
 )]
 
 mod accounts;
+mod administration;
 mod attacker;
 mod backup;
 mod demo;

@@ -322,7 +322,7 @@ fn client_refuses_duplicates_and_contradictions() {
     require_message(
         "configured",
         client(&[&["add", "billing"], &shop[..]].concat()),
-        &["\"billing\"", "two clients"],
+        &["\"billing\"", "the configuration file sets this client"],
     );
 
     let credentials = ["--grant-type", "client_credentials"];
@@ -339,7 +339,7 @@ fn client_refuses_duplicates_and_contradictions() {
         (with(&["--auth", "tls_client_auth"]), &["tls_client_auth_subject_dn", "set one of"]),
         (
             with(&["--auth", "tls_client_auth", "--set", "tls_client_auth_san_dns=a.b", "--set", anchors]),
-            &["trust_anchors", "nobody", "add the set"],
+            &["trust_anchors", "names no set", "name a set"],
         ),
         (with(&["--sender-constraint", "none"]), &["sender_constraint_reason", "exception"]),
         (with(&["--sender-constraint", "maybe"]), &["sender_constraint", "maybe", "dpop"]),

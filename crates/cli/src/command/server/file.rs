@@ -13,7 +13,6 @@ use bindery_http::trusted_proxy_configuration::edge_policy;
 use bindery_http::{EdgePolicy, SystemClock, TrustedProxiesConfiguration};
 use bindery_store::AuthorizationStore;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use super::store::StoreSettings;
 use crate::command::listener::ListenerSettings;
@@ -198,15 +197,6 @@ impl IssuerFile {
             takes_certificates,
             metrics: metrics.clone(),
         })
-    }
-
-    /// Asks the server what it would say of one more client: its profile, its trust anchors, a configured
-    /// client of the same name. Nothing is stored.
-    pub(crate) async fn try_client(&self, members: &Map<String, Value>) -> anyhow::Result<()> {
-        let mut configuration = self.server.clone();
-        configuration.client.push(members.clone());
-        self.start_aside(&configuration).await?;
-        Ok(())
     }
 
     /// The server on this issuer's store.
