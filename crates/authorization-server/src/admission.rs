@@ -54,7 +54,11 @@ fn require_address(server: &Server, request: &Request) -> Result<(), TooMany> {
     Ok(())
 }
 
-fn require_of(server: &Server, limit: Limit, address: IpAddr) -> Result<(), TooMany> {
+/// Counts one attempt of `address` and requires that it is within the limit.
+///
+/// # Errors
+/// [`TooMany`].
+pub(crate) fn require_of(server: &Server, limit: Limit, address: IpAddr) -> Result<(), TooMany> {
     server.limits.require_address(limit, address).inspect_err(|too_many| {
         report(server, too_many, None, Some(&address));
     })

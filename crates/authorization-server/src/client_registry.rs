@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bindery_core::encoding::base64url;
 use bindery_core::jose::algorithm::AlgorithmSet;
+use bindery_core::oauth::client_backchannel::TokenDelivery;
 use bindery_core::oauth::client_metadata::{ClientKeys, ClientMetadata, ClientMetadataInvalid};
 use bindery_core::oauth::sender_constraint::{BearerException, SenderConstraint};
 use bindery_core::time::UnixTime;
@@ -190,6 +191,18 @@ pub(crate) fn judge(
             off,
             "the grant type is off at this server",
             "name it in the server's `grants`, or remove it from the client",
+        ));
+    }
+    let pinged = metadata
+        .backchannel
+        .as_ref()
+        .is_some_and(|backchannel| matches!(backchannel.delivery, TokenDelivery::Ping(_)));
+    if pinged && !settings.ciba.ping {
+        return Err(invalid(
+            format!("client {client_id}: backchannel_token_delivery_mode"),
+            "ping",
+            "the server pings nobody",
+            "set `ciba.ping = true`, or register poll",
         ));
     }
     settings.rules.require_profile(&metadata)?;

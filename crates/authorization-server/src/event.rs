@@ -111,6 +111,43 @@ definition::events! {
         grant_id: &'a str = "the grant",
     }
 
+    // Answers that are given elsewhere.
+    DeviceCodeIssued = "device_code_issued", Issuance, INFO, "A device asked for a code for its person to type." {
+        client_id: &'a str = "the client",
+        jkt: Option<Shown<'a>> = "thumbprint of the key that the code is bound to, if it was shown at once",
+    }
+    UserCodeUnknown = "user_code_unknown", Security, INFO, "A person typed a device's code that there is not." {}
+    BackchannelRequested = "backchannel_requested", Issuance, INFO,
+        "A client asked for a person's answer without a browser of theirs." {
+        client_id: &'a str = "the client",
+        subject: &'a str = "the person",
+    }
+    BackchannelRefused = "backchannel_refused", Security, WARN,
+        "An authenticated client asked for a person's answer in a way that breaks a rule." {
+        client_id: &'a str = "the client",
+        reason: &'a str = "the reason that the client was told",
+    }
+    DecoupledAnswered = "decoupled_answered", Security, INFO,
+        "A person answered a device, or a client that has no browser of theirs." {
+        client_id: &'a str = "the client",
+        subject: Option<&'a str> = "who answered",
+        kind: &'a str = "`device_code` or `backchannel_request`",
+        allowed: bool = "whether they allowed it",
+    }
+    PollOfAnotherClient = "poll_of_another_client", Security, WARN,
+        "A client asked for the answer to another client's request." {
+        client_id: &'a str = "the client that asked",
+        kind: &'a str = "`device_code` or `backchannel_request`",
+    }
+    PollOfAnotherKey = "poll_of_another_key", Security, WARN,
+        "The answer to a request was asked for with another key than the first: somebody has a copy of its code." {
+        client_id: &'a str = "the client",
+        kind: &'a str = "`device_code` or `backchannel_request`",
+    }
+    PingFailed = "ping_failed", Operation, WARN, "A client could not be told that its answer is there." {
+        client_id: &'a str = "the client",
+    }
+
     // Refresh.
     RefreshRetried = "refresh_retried", Security, INFO,
         "A spent refresh token came back within the grace, as after a lost answer." {

@@ -20,8 +20,17 @@ use crate::router::{ENDPOINTS, PROBES};
 use crate::server::AuthorizationServer;
 
 /// Paths below the root that belong to whoever is there, beside the endpoints of metadata.
-const PAGES: [&str; 8] =
-    ["/login", "/consent", "/logout", "/device", "/admin", "/assets", "/accounts", "/.well-known"];
+const PAGES: [&str; 9] = [
+    "/login",
+    "/consent",
+    "/logout",
+    "/device",
+    "/approve",
+    "/admin",
+    "/assets",
+    "/accounts",
+    "/.well-known",
+];
 /// Well-known names that go between host and path (RFC 8414 section 3.1, OIDC Discovery by the same rule).
 const WELL_KNOWN: [&str; 2] =
     ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];

@@ -21,6 +21,7 @@ mod client_keys;
 pub mod client_registry;
 pub mod configuration;
 pub mod cookie_keys;
+mod decoupled;
 mod encryption;
 mod encryption_keys;
 mod endpoint;

@@ -284,6 +284,12 @@ impl ProfileRules {
         }
     }
 
+    /// Whether an unsigned authentication request of CIBA is refused: always under FAPI, because it does not come
+    /// through the pushed request endpoint (FAPI-CIBA section 5.2.2).
+    pub(crate) const fn signed_backchannel_requests(&self) -> bool {
+        self.require_signed_request_object || self.profile.is_fapi()
+    }
+
     /// Whether a client that registered `none` may leave its request objects unsigned (OIDC-6-01).
     pub(crate) const fn unsigned_request_objects(&self) -> bool {
         matches!(self.profile, Profile::OpenId)

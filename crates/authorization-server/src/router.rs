@@ -4,14 +4,16 @@
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
+use bindery_core::oauth::client_backchannel::CIBA_GRANT;
 use bindery_core::oauth::metadata::{openid_configuration_path, well_known_path};
+use bindery_core::oauth::polling::DEVICE_CODE_GRANT;
 use bindery_http::cors::CorsLayer;
 use http::Method;
 
 use crate::admission::admit;
 use crate::endpoint::{
-    authorize, end_session, health, introspection, jwks, metadata, pushed_authorization_request as pushed,
-    registration, revocation, token, userinfo,
+    authorize, backchannel_authentication, device_authorization, end_session, health, introspection, jwks,
+    metadata, pushed_authorization_request as pushed, registration, revocation, token, userinfo,
 };
 use crate::observation::observe;
 use crate::server::AuthorizationServer;
@@ -48,8 +50,11 @@ impl Endpoint {
 
 /// The endpoints that metadata names.
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
-    Endpoint::open("authorization_endpoint", authorize::PATH).when(has_people),
-    Endpoint::of_clients("pushed_authorization_request_endpoint", pushed::PATH).when(has_people),
+    Endpoint::open("authorization_endpoint", authorize::PATH).when(has_redirects),
+    Endpoint::of_clients("pushed_authorization_request_endpoint", pushed::PATH).when(has_redirects),
+    Endpoint::of_clients("device_authorization_endpoint", device_authorization::PATH).when(has_devices),
+    Endpoint::of_clients("backchannel_authentication_endpoint", backchannel_authentication::PATH)
+        .when(has_backchannel),
     Endpoint::of_clients("token_endpoint", token::PATH),
     Endpoint::of_clients("introspection_endpoint", introspection::PATH),
     Endpoint::of_clients("revocation_endpoint", revocation::PATH),
@@ -65,12 +70,25 @@ pub(crate) const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Whether people are asked anything.
 pub(crate) fn has_people(settings: &Settings) -> bool {
+    has_redirects(settings) || has_devices(settings) || has_backchannel(settings)
+}
+
+/// Whether browsers come with requests of clients.
+pub(crate) fn has_redirects(settings: &Settings) -> bool {
     settings.grants.contains(&"authorization_code")
 }
 
 /// Whether clients may ask for the end of a session (OpenID Connect RP-Initiated Logout 1.0).
 pub(crate) fn signs_people_out(settings: &Settings) -> bool {
     has_people(settings) && settings.rules.server().openid
+}
+
+fn has_devices(settings: &Settings) -> bool {
+    settings.grants.contains(&DEVICE_CODE_GRANT)
+}
+
+pub(crate) fn has_backchannel(settings: &Settings) -> bool {
+    settings.grants.contains(&CIBA_GRANT)
 }
 
 pub(crate) fn router(server: &AuthorizationServer) -> Router {
@@ -84,8 +102,15 @@ pub(crate) fn router(server: &AuthorizationServer) -> Router {
         .route(&well_known_path(&settings.issuer_path), get(metadata::answer))
         .merge(registration::routes(server, &settings.internal_path))
         .merge(administration::routes(server, &settings.internal_path));
-    if has_people(settings) {
+    if has_redirects(settings) {
         router = router.route(&below(pushed::PATH), post(pushed::answer));
+    }
+    if has_devices(settings) {
+        router = router.route(&below(device_authorization::PATH), post(device_authorization::answer));
+    }
+    if has_backchannel(settings) {
+        let path = below(backchannel_authentication::PATH);
+        router = router.route(&path, post(backchannel_authentication::answer));
     }
     if settings.rules.server().openid {
         router = router
@@ -100,9 +125,11 @@ pub(crate) fn router(server: &AuthorizationServer) -> Router {
     }
     router = router.route("/healthz", get(health::live)).route("/readyz", get(health::ready));
     let mut pages = Router::new();
+    if has_redirects(settings) {
+        pages = pages.route(&below(authorize::PATH), get(authorize::answer).post(authorize::answer));
+    }
     if has_people(settings) {
         pages = pages
-            .route(&below(authorize::PATH), get(authorize::answer).post(authorize::answer))
             .route(&below(end_session::PAGE), get(end_session::ask).post(end_session::confirmed))
             .merge(people::routes::routes(&settings.internal_path));
     }

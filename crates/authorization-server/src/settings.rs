@@ -31,7 +31,6 @@ const LONGEST_WITHOUT_NONCE: u32 = 900;
 
 /// The configuration after its rules were checked; what the server runs on.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "some are read by endpoints that come one by one")]
 pub(crate) struct Settings {
     pub(crate) issuer: String,
     /// Every question of policy; ask these, never the profile's name.

@@ -50,7 +50,7 @@ async fn page(server: &Server, request: Request) -> Result<Response, Response> {
         details: people.meanings.details(&ask.authorization_details, &locale),
         resources: ask.resources.iter().map(|resource| shown(resource, RESOURCE)).collect(),
         return_host: interaction.redirect_uri().and_then(client_card::return_host),
-        binding_message: None,
+        binding_message: interaction.binding_message().map(|message| shown(message, 64)),
         message: None,
         action: people.address(PATH),
         interaction: interaction.id.clone(),

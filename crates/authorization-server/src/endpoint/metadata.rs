@@ -15,7 +15,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::json;
 use crate::profile::ProfileRules;
-use crate::router::{ENDPOINTS, has_people};
+use crate::router::{ENDPOINTS, has_backchannel, has_people, has_redirects};
 use crate::server::{AuthorizationServer, Server};
 use crate::settings::Settings;
 
@@ -53,7 +53,7 @@ fn document(server: &Server) -> Vec<u8> {
         dpop_algorithms: settings.dpop_algorithms,
         certificate_bound: server.takes_certificates && settings.rules.server().sender_constraints.mtls,
         scopes: &scopes.into_iter().collect::<Vec<_>>(),
-        response_types: match has_people(settings) {
+        response_types: match has_redirects(settings) {
             true => &settings.rules.server().response_types,
             false => &[],
         },
@@ -75,14 +75,25 @@ fn further(server: &Server) -> (Lists, Flags) {
         lists.push(("introspection_signing_alg_values_supported", own(settings)));
         lists.extend(encryption(INTROSPECTION, KeyManagement::ALL.into_iter()));
     }
-    if !has_people(settings) {
-        return (lists, flags);
+    if has_backchannel(settings) {
+        backchannel(settings, rules, &mut lists, &mut flags);
     }
-    requests(settings, rules, &mut lists, &mut flags);
-    if rules.openid {
+    if has_redirects(settings) {
+        requests(settings, rules, &mut lists, &mut flags);
+    }
+    if has_people(settings) && rules.openid {
         identities(server, rules, &mut lists, &mut flags);
     }
     (lists, flags)
+}
+
+/// CIBA Core section 4.
+fn backchannel(settings: &Settings, rules: &ProfileRules, lists: &mut Lists, flags: &mut Flags) {
+    let modes: &[&'static str] = if settings.ciba.ping { &["poll", "ping"] } else { &["poll"] };
+    lists.push(("backchannel_token_delivery_modes_supported", owned(modes)));
+    let accepted = names(rules.algorithms.iter());
+    lists.push(("backchannel_authentication_request_signing_alg_values_supported", accepted));
+    flags.push(("backchannel_user_code_parameter_supported", false));
 }
 
 /// RFC 9126 section 5, RFC 9101 section 10.5, JARM section 4, RFC 9207 section 3, RFC 9396 section 10.

@@ -8,7 +8,9 @@ use axum::extract::Request;
 use axum::response::Response;
 use bindery_core::mtls::certificate::PresentedCertificate;
 use bindery_core::oauth::authorization_request::AuthorizationError;
+use bindery_core::oauth::backchannel_request::BackchannelRefused;
 use bindery_core::oauth::form::{FormInvalid, MAXIMUM_FORM};
+use bindery_core::oauth::request_object::RequestObjectRefused;
 use bindery_core::oauth::token_error::{ProofWindow, TokenError};
 use bindery_core::time::UnixTime;
 use bindery_http::presented::{self, Presented};
@@ -23,9 +25,13 @@ use crate::observation::Refused;
 use crate::server::Server;
 
 pub(crate) mod account;
+pub(crate) mod approval;
 pub(crate) mod assets;
 pub(crate) mod authorize;
+pub(crate) mod backchannel_authentication;
 pub(crate) mod consent;
+pub(crate) mod device;
+pub(crate) mod device_authorization;
 pub(crate) mod end_session;
 pub(crate) mod health;
 pub(crate) mod interactions;
@@ -149,15 +155,63 @@ pub(crate) fn refuse(server: &Server, error: TokenError) -> Response {
     response
 }
 
-/// The answer to a refused authorization request where it is JSON: at the pushed request endpoint (RFC 9126
-/// section 2.3).
-pub(crate) fn refuse_authorization(error: AuthorizationError) -> Response {
-    let form = error.form();
-    let status = StatusCode::from_u16(form.status).unwrap_or(StatusCode::BAD_REQUEST);
-    let members = serde_json::json!({
-        "error": form.code, "error_description": form.sentence, "reason": form.reason,
-    });
-    json(status, members.to_string().into_bytes())
+/// Why a request is refused that a client makes itself to ask for something of a person: as at the token endpoint,
+/// or as an authorization request (RFC 9126 section 2.3, RFC 8628 section 3.2, CIBA Core section 13).
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    Token(TokenError),
+    Authorization(AuthorizationError),
+    Backchannel(BackchannelRefused),
+    /// A signed authentication request breaks a rule (CIBA Core section 13).
+    SignedRequest(RequestObjectRefused),
+}
+
+impl From<TokenError> for Refusal {
+    fn from(error: TokenError) -> Self {
+        Self::Token(error)
+    }
+}
+
+impl From<AuthorizationError> for Refusal {
+    fn from(error: AuthorizationError) -> Self {
+        Self::Authorization(error)
+    }
+}
+
+impl From<BackchannelRefused> for Refusal {
+    fn from(refused: BackchannelRefused) -> Self {
+        Self::Backchannel(refused)
+    }
+}
+
+impl Refusal {
+    /// The reason that the client is told.
+    pub(crate) const fn reason(&self) -> &'static str {
+        match self {
+            Self::Token(error) => error.form().reason,
+            Self::Authorization(error) => error.reason(),
+            Self::Backchannel(refused) => refused.form().1,
+            Self::SignedRequest(refused) => refused.reason(),
+        }
+    }
+
+    pub(crate) fn answer(self, server: &Server) -> Response {
+        let (status, code, reason, sentence) = match self {
+            Self::Token(error) => return refuse(server, error),
+            Self::Authorization(error) => {
+                let form = error.form();
+                (form.status, form.code, form.reason, form.sentence)
+            }
+            Self::Backchannel(refused) => {
+                let (code, reason, sentence) = refused.form();
+                (400, code, reason, sentence)
+            }
+            Self::SignedRequest(refused) => (400, "invalid_request", refused.reason(), refused.sentence()),
+        };
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        let members = serde_json::json!({"error": code, "error_description": sentence, "reason": reason});
+        json(status, members.to_string().into_bytes())
+    }
 }
 
 /// The certificate's thumbprint, for events.

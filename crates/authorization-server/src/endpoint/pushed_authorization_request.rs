@@ -13,7 +13,7 @@ use bindery_http::render;
 use http::StatusCode;
 use serde_json::json;
 
-use super::{FormRequest, json as json_answer, refuse, refuse_authorization};
+use super::{FormRequest, Refusal, json as json_answer};
 use crate::authorization::pushed;
 use crate::authorization::request::{self, Channel};
 use crate::configuration::NoncePolicy;
@@ -22,24 +22,6 @@ use crate::server::{AuthorizationServer, Server};
 use crate::{authenticate, binding};
 
 pub(crate) const PATH: &str = "/par";
-
-/// Why a pushed request is refused.
-enum Refusal {
-    Token(TokenError),
-    Authorization(AuthorizationError),
-}
-
-impl From<TokenError> for Refusal {
-    fn from(error: TokenError) -> Self {
-        Self::Token(error)
-    }
-}
-
-impl From<AuthorizationError> for Refusal {
-    fn from(error: AuthorizationError) -> Self {
-        Self::Authorization(error)
-    }
-}
 
 pub(crate) async fn answer(State(server): State<AuthorizationServer>, request: Request) -> Response {
     let server = &*server.0;
@@ -59,8 +41,7 @@ pub(crate) async fn answer(State(server): State<AuthorizationServer>, request: R
             }
             response
         }
-        Err(Refusal::Token(error)) => refuse(server, error),
-        Err(Refusal::Authorization(error)) => refuse_authorization(error),
+        Err(refusal) => refusal.answer(server),
     }
 }
 
@@ -101,10 +82,7 @@ async fn respond(server: &Server, request: Request) -> Result<Accepted, Refusal>
             Ok(accepted)
         }
         Err(refusal) => {
-            let reason = match &refusal {
-                Refusal::Token(error) => error.form().reason,
-                Refusal::Authorization(error) => error.reason(),
-            };
+            let reason = refusal.reason();
             server.audit.record(AuditEvent::PushedRequestRefused { client_id, reason });
             Err(refusal)
         }

@@ -5,8 +5,10 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bindery_core::client_auth::AuthenticatedClient;
+use bindery_core::oauth::client_backchannel::CIBA_GRANT;
 use bindery_core::oauth::client_metadata::ClientMetadata;
 use bindery_core::oauth::form::Form;
+use bindery_core::oauth::polling::DEVICE_CODE_GRANT;
 use bindery_core::oauth::scope::Scope;
 use bindery_core::oauth::token_error::TokenError;
 use bindery_core::oauth::token_exchange::TOKEN_EXCHANGE_GRANT;
@@ -20,8 +22,10 @@ use crate::server::Server;
 use details::GrantDetails;
 
 mod authorization_code;
+mod ciba;
 mod client_credentials;
 pub(crate) mod details;
+mod device_code;
 mod refresh_token;
 mod token_exchange;
 
@@ -108,7 +112,7 @@ struct Grant {
 }
 
 /// Every grant type.
-static GRANTS: [Grant; 4] = [
+static GRANTS: [Grant; 6] = [
     Grant {
         form: GrantForm {
             name: "authorization_code",
@@ -131,6 +135,16 @@ static GRANTS: [Grant; 4] = [
         form: GrantForm { name: TOKEN_EXCHANGE_GRANT, parameters: &token_exchange::PARAMETERS },
         require_holder: |_| Box::pin(std::future::ready(Err(TokenError::UnauthorizedClient))),
         redeem: |redemption| Box::pin(token_exchange::redeem(redemption)),
+    },
+    Grant {
+        form: GrantForm { name: DEVICE_CODE_GRANT, parameters: &device_code::PARAMETERS },
+        require_holder: |request| Box::pin(device_code::require_holder(request)),
+        redeem: |redemption| Box::pin(device_code::redeem(redemption)),
+    },
+    Grant {
+        form: GrantForm { name: CIBA_GRANT, parameters: &ciba::PARAMETERS },
+        require_holder: |_| Box::pin(std::future::ready(Err(TokenError::UnauthorizedClient))),
+        redeem: |redemption| Box::pin(ciba::redeem(redemption)),
     },
 ];
 
@@ -200,7 +214,7 @@ fn require_scope(parameters: &Form, allowed: &Scope) -> Result<Scope, TokenError
 }
 
 /// One audience per token (AT68-3-01): the one asked for (RFC 8707), or the first that is allowed.
-fn require_audience<'a>(
+pub(crate) fn require_audience<'a>(
     parameters: &Form,
     allowed: impl IntoIterator<Item = &'a String>,
 ) -> Result<Vec<String>, TokenError> {

@@ -5,15 +5,19 @@
 use axum::response::Response;
 use bindery_core::oauth::authorization_request::{AuthorizationError, AuthorizationRequest};
 use bindery_core::time::UnixTime;
+use bindery_crypto::random_identifier;
+use bindery_store::record::PendingKind;
 use http::HeaderMap;
 
 use super::judge::Step;
-use super::{Interaction, PageFault, Purpose, parse_digest};
+use super::{Consent, Interaction, Login, PageFault, Purpose, parse_digest};
 use crate::authorization::code::CodeRecord;
 use crate::authorization::pushed::{self, Ending};
 use crate::authorization::response::{self, Outcome};
+use crate::decoupled::{self, Allowed, Answer, DecoupledRequest, backchannel};
 use crate::event::{AuditEvent, Words};
 use crate::grant::details::GrantDetails;
+use crate::people::model::DonePage;
 use crate::people::pages;
 use crate::server::Server;
 
@@ -55,6 +59,70 @@ async fn finish(
             let error = over.or(error);
             redirect(server, interaction, request, error, headers, now).await
         }
+        Purpose::Device { key } => {
+            keep_answer(server, interaction, PendingKind::DeviceCode, key, error, now).await?;
+            let (title, text) = match error {
+                None => ("device_done_title", "device_done"),
+                Some(_) => ("device_denied_title", "device_denied"),
+            };
+            Ok(pages::show(server, &DonePage { title, text }, &pages::locale(server, &[], headers)))
+        }
+        Purpose::Backchannel { key, .. } => {
+            let kind = PendingKind::BackchannelRequest;
+            let request = keep_answer(server, interaction, kind, key, error, now).await?;
+            backchannel::notify(server, &request, now);
+            let (title, text) = match error {
+                None => ("approval_done_title", "approval_done"),
+                Some(_) => ("approval_denied_title", "approval_denied"),
+            };
+            Ok(pages::show(server, &DonePage { title, text }, &pages::locale(server, &[], headers)))
+        }
+    }
+}
+
+/// Keeps the answer for the client, who asks for it.
+async fn keep_answer(
+    server: &Server,
+    interaction: &Interaction,
+    kind: PendingKind,
+    key: &str,
+    error: Option<AuthorizationError>,
+    now: UnixTime,
+) -> Result<DecoupledRequest, PageFault> {
+    let state = &interaction.state;
+    let client_id = interaction.client.metadata.client_id.as_str();
+    let answer = match (error, &state.login, &state.consent) {
+        (None, Some(login), Some(consent)) => Answer::Allowed(Box::new(Allowed {
+            grant_id: random_identifier().map_err(|_| PageFault::Unavailable)?,
+            subject: login.subject.clone(),
+            session_id: login.session_id.clone(),
+            scope: consent.scope.clone(),
+            details: granted_details(interaction, login, consent, None),
+        })),
+        (None, ..) => return Err(PageFault::Unavailable),
+        (Some(_), ..) => Answer::Denied,
+    };
+    let allowed = matches!(answer, Answer::Allowed(_));
+    let request = decoupled::answer(server, kind, &parse_digest(key)?, answer, now).await?;
+    let subject = state.login.as_ref().map(|login| login.subject.as_str());
+    server.audit.record(AuditEvent::DecoupledAnswered { client_id, subject, kind: kind.as_str(), allowed });
+    Ok(request)
+}
+
+fn granted_details(
+    interaction: &Interaction,
+    login: &Login,
+    consent: &Consent,
+    nonce: Option<String>,
+) -> GrantDetails {
+    GrantDetails {
+        auth_time: Some(login.auth_time),
+        acr: login.acr.clone(),
+        amr: login.amr.clone(),
+        nonce,
+        authorization_details: consent.details.clone(),
+        claims: interaction.state.ask.claims.clone(),
+        act: None,
     }
 }
 
@@ -110,15 +178,7 @@ async fn issue_code(
     let (Some(login), Some(consent)) = (&state.login, &state.consent) else {
         return Err(AuthorizationError::ServerError);
     };
-    let details = GrantDetails {
-        auth_time: Some(login.auth_time),
-        acr: login.acr.clone(),
-        amr: login.amr.clone(),
-        nonce: request.nonce.clone(),
-        authorization_details: consent.details.clone(),
-        claims: state.ask.claims.clone(),
-        act: None,
-    };
+    let details = granted_details(interaction, login, consent, request.nonce.clone());
     let record = CodeRecord::new(
         request,
         login.subject.clone(),

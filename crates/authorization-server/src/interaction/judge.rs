@@ -11,7 +11,7 @@ use bindery_core::time::UnixTime;
 use bindery_store::record::ConsentRecord;
 use serde::{Deserialize, Serialize};
 
-use super::{Consent, Interaction, Login, PageFault};
+use super::{Consent, Interaction, Login, PageFault, Purpose};
 use crate::server::Server;
 use crate::{id_token, subject};
 
@@ -80,6 +80,21 @@ fn judge_login(server: &Server, interaction: &Interaction, login: &Login, now: U
     if !here && max_age.is_some_and(|most| age > i64::try_from(most).unwrap_or(i64::MAX)) {
         return Verdict::SignIn;
     }
+    // Whoever the client names must be the one who is signed in (OpenID Connect Core section 5.5.1, CIBA Core
+    // section 8): somebody else's answer is no answer.
+    let metadata = &interaction.client.metadata;
+    let named = match &state.purpose {
+        Purpose::Backchannel { subject, .. } => *subject == login.subject,
+        Purpose::Redirect { .. } | Purpose::Device { .. } => ask
+            .claims
+            .required_subject()
+            .is_none_or(|required| required == subject::for_client(server, metadata, &login.subject)),
+    };
+    match (named, here) {
+        (true, _) => {}
+        (false, false) => return Verdict::SignIn,
+        (false, true) => return Verdict::Refuse(AuthorizationError::LoginRequired),
+    }
     // Whoever the client expects must be the one who is signed in (OIDC-3.1.2-08).
     if let Some(hint) = &ask.id_token_hint {
         let known = subject::for_client(server, &interaction.client.metadata, &login.subject);
@@ -130,7 +145,8 @@ async fn consent_before(
         scope: ask.scope.iter().map(Into::into).collect(),
         details: ask.authorization_details.clone(),
     };
-    if ask.prompt.consent {
+    // Nobody's yes to another device is remembered for the next one (CIBA Core section 8).
+    if ask.prompt.consent || matches!(interaction.state.purpose, Purpose::Backchannel { .. }) {
         return Ok(None);
     }
     if metadata.authorization.consent == ConsentRule::Implied {
@@ -180,7 +196,7 @@ pub(super) async fn remember_consent(
     let (Some(login), Some(consent)) = (&interaction.state.login, &interaction.state.consent) else {
         return Ok(());
     };
-    if !consent.details.is_empty() {
+    if !consent.details.is_empty() || matches!(interaction.state.purpose, Purpose::Backchannel { .. }) {
         return Ok(());
     }
     let client_id = &interaction.client.metadata.client_id;

@@ -93,6 +93,20 @@ pub(crate) enum Purpose {
         /// The pushed request that is over with the answer.
         pushed: Option<String>,
     },
+    /// A device hears it when it asks next (RFC 8628).
+    Device {
+        /// The store's name of the device code.
+        key: String,
+    },
+    /// A client hears it when it asks next (CIBA Core).
+    Backchannel {
+        /// The store's name of the `auth_req_id`.
+        key: String,
+        /// Who alone may answer.
+        subject: String,
+        /// What the person compares with the other device.
+        binding_message: Option<String>,
+    },
 }
 
 /// What was allowed.
@@ -259,6 +273,15 @@ impl Interaction {
     pub(crate) fn redirect_uri(&self) -> Option<&str> {
         match &self.state.purpose {
             Purpose::Redirect { request, .. } => Some(&request.return_to.redirect_uri),
+            Purpose::Device { .. } | Purpose::Backchannel { .. } => None,
+        }
+    }
+
+    /// What also stands on the other device (CIBA Core section 7.1).
+    pub(crate) fn binding_message(&self) -> Option<&str> {
+        match &self.state.purpose {
+            Purpose::Backchannel { binding_message, .. } => binding_message.as_deref(),
+            Purpose::Redirect { .. } | Purpose::Device { .. } => None,
         }
     }
 

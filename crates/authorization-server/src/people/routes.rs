@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::{get, post};
 
-use crate::endpoint::{account, assets, consent, interactions, login, logout};
+use crate::endpoint::{account, approval, assets, consent, device, interactions, login, logout};
 use crate::server::AuthorizationServer;
 
 /// The pages below `base`.
@@ -11,6 +11,8 @@ pub(crate) fn routes(base: &str) -> Router<AuthorizationServer> {
     let at = |path: &str| format!("{base}{path}");
     Router::new()
         .route(&at(assets::PATH), get(assets::answer))
+        .route(&at(approval::PATH), get(approval::show))
+        .route(&at(device::PATH), get(device::show).post(device::submit))
         .route(&at(login::PATH), get(login::show).post(login::submit))
         .route(&at(login::PASSKEY_PATH), post(login::begin_passkey))
         .route(&at(consent::PATH), get(consent::show).post(consent::submit))

@@ -185,7 +185,7 @@ fn judge(
     }
     return_to::require_mode(parameters, client, policy)?;
     let nonce = require_text(parameters, "nonce", MAXIMUM_NONCE)?;
-    let ask = Ask::read(parameters, client, policy)?;
+    let ask = Ask::require(parameters, client, policy)?;
     let code_challenge = require_pkce(parameters, client, policy, &ask, nonce.is_some())?;
     let dpop_jkt = match parameters.text("dpop_jkt") {
         None => None,

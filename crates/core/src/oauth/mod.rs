@@ -3,6 +3,7 @@
 
 pub mod authorization_details;
 pub mod authorization_request;
+pub mod backchannel_request;
 pub mod claims_request;
 pub mod client_authorization;
 pub mod client_backchannel;

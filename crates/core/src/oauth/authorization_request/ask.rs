@@ -92,7 +92,12 @@ impl Prompt {
 }
 
 impl Ask {
-    pub(super) fn read(
+    /// What `parameters` ask of a person, also where no redirect follows: device authorization and decoupled
+    /// authentication. Only `issuer`, `openid` and `detail_types` of the policy count.
+    ///
+    /// # Errors
+    /// [`AuthorizationError`] for the first rule that is broken.
+    pub fn require(
         parameters: &AuthorizationParameters,
         client: &ClientMetadata,
         policy: &AuthorizationPolicy<'_>,
