@@ -16,6 +16,8 @@ pub(crate) enum Purpose<'a> {
     Login(&'a str),
     /// Consent within the interaction of that id.
     Consent(&'a str),
+    /// The code of a device.
+    Device,
     /// The account page; made from the session, so it ends with it.
     Account,
     /// Signing out; the request's id where a client asked for it.
@@ -36,6 +38,7 @@ impl Purpose<'_> {
         match self {
             Self::Login(id) => (b"login\0", id.as_bytes()),
             Self::Consent(id) => (b"consent\0", id.as_bytes()),
+            Self::Device => (b"device\0", b""),
             Self::Account => (b"account\0", b""),
             Self::Logout(id) => (b"logout\0", id.as_bytes()),
         }
