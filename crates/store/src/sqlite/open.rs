@@ -14,6 +14,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
+use super::claims::Claims;
 use super::file::OpenFile;
 use super::sql;
 use super::writer::Writer;
@@ -71,6 +72,7 @@ pub struct SqliteStore {
     pub(super) readers: SqlitePool,
     pub(super) file: Arc<OpenFile>,
     pub(super) fingerprints: FingerprintKey,
+    pub(super) claims: Claims,
     writing: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -126,7 +128,7 @@ impl SqliteStore {
             .connect_lazy_with(connect.read_only(true));
         let (writer, writing) = Writer::start(connection, write, file.clone());
         let writing = Arc::new(Mutex::new(Some(writing)));
-        Ok(Self { writer, readers, file, fingerprints, writing })
+        Ok(Self { writer, readers, file, fingerprints, claims: Claims::default(), writing })
     }
 
     /// Finishes the writes that wait and closes the file, once all other clones are gone. Dropping the

@@ -293,3 +293,59 @@ async fn a_copy_replaces_no_file_and_is_for_its_owner_alone() {
         assert_eq!(std::fs::metadata(&new).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }
+
+/// Claims of few things with few expiries, so that all cases meet: new, known, twice at once, expired and
+/// claimed anew, purged.
+#[tokio::test]
+async fn claims_that_are_made_together_are_decided_as_if_each_had_come_alone() {
+    let (together, alone) = (File::new(), File::new());
+    drop((together.store().await, alone.store().await));
+    let (mut together, mut alone) = (together.raw().await, alone.raw().await);
+    let mut state = 1_u64;
+    let mut draw = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        i64::try_from((state >> 33) % below).unwrap()
+    };
+    let mut granted = 0;
+    for now in 0..200 {
+        let claims = (0..draw(40)).map(|_| {
+            let fingerprint = [u8::try_from(draw(60)).unwrap(); 16];
+            claims::Claim { fingerprint, expires_at: now + draw(9), now }
+        });
+        let claims = claims.collect::<Vec<_>>();
+        let mut outcomes = Vec::new();
+        for some in claims.chunks(claims::LARGEST) {
+            outcomes.extend(claims::claim_all(&mut together, some).await.unwrap());
+        }
+        let mut expected = Vec::new();
+        for one in &claims {
+            expected.push(claims::claim(&mut alone, one).await.unwrap());
+        }
+        assert_eq!(outcomes, expected, "at {now}");
+        granted += outcomes.iter().filter(|outcome| **outcome == ReplayOutcome::Inserted).count();
+        if draw(5) == 0 {
+            for connection in [&mut together, &mut alone] {
+                sql::Purge::Claims.step(connection, now).await.unwrap();
+            }
+        }
+    }
+    assert!(granted > 500, "{granted}");
+}
+
+/// The others are told as well, and the store goes on.
+#[tokio::test]
+async fn claims_that_wait_for_a_writer_that_can_not_write_are_all_unavailable() {
+    let file = File::new();
+    let options = SqliteOptions { busy_timeout: Duration::from_millis(50), ..SqliteOptions::default() };
+    let store = SqliteStore::open(&file.path(), options).await.unwrap();
+    let mut other = file.raw().await;
+    let transaction = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let names = (0..100).map(|n| format!("{n}")).collect::<Vec<_>>();
+    let claims = names.iter().map(|name| store.claim_once(entry(name), NOW));
+    let outcomes = futures_util::future::join_all(claims).await;
+    assert!(outcomes.iter().all(|outcome| *outcome == ReplayOutcome::Unavailable), "{outcomes:?}");
+    transaction.rollback().await.unwrap();
+    let claims = names.iter().map(|name| store.claim_once(entry(name), NOW));
+    let outcomes = futures_util::future::join_all(claims).await;
+    assert!(outcomes.iter().all(|outcome| *outcome == ReplayOutcome::Inserted), "{outcomes:?}");
+}

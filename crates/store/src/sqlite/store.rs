@@ -5,8 +5,9 @@ use bindery_core::time::UnixTime;
 use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqliteConnection};
 
+use super::claims::Claim;
 use super::sql::{Purge, STEP, unavailable};
-use super::{SqliteStore, claims, writing};
+use super::{SqliteStore, writing};
 use crate::error::StoreError;
 
 impl SqliteStore {
@@ -22,8 +23,8 @@ impl SqliteStore {
         }
         let fingerprint = self.fingerprints.fingerprint_bytes(entry);
         let (expires_at, now) = (entry.expires_at.as_seconds(), now.as_seconds());
-        let outcome = writing!(self, "claiming", [], |c| claims::claim(c, fingerprint, expires_at, now));
-        outcome.unwrap_or(ReplayOutcome::Unavailable)
+        let made = self.claims.make(&self.writer, Claim { fingerprint, expires_at, now }).await;
+        made.unwrap_or(ReplayOutcome::Unavailable)
     }
 
     pub(super) async fn purge(&self, purge: Purge, now: UnixTime) -> Result<u64, StoreError> {
