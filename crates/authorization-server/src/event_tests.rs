@@ -1,3 +1,5 @@
+//! The catalogue of events against the page that is printed from it and the source that writes them.
+
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

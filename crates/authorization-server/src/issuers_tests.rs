@@ -1,3 +1,5 @@
+//! Which issuer a request is for, by authority and path, and which issuers can't stand side by side.
+
 use super::*;
 
 fn routes(places: &[(&str, &str)]) -> Vec<Route> {

@@ -1,3 +1,5 @@
+//! Who may ask how often, with a clock moved by hand.
+
 use bindery_core::time::UnixTime;
 use bindery_http::ManualClock;
 

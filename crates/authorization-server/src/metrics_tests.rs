@@ -1,3 +1,5 @@
+//! What is counted, and that no caller can make a new series.
+
 use std::path::Path;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What the posture tells, which risks it names, and how two of them compare.
+
 use serde_json::json;
 
 use super::*;

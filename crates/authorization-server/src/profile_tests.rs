@@ -1,3 +1,5 @@
+//! The rules of the profiles: each is as strict as it says, and two of them meet at the stricter.
+
 use super::*;
 
 #[test]

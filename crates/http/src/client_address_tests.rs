@@ -1,3 +1,5 @@
+//! Whose address a request comes from, when proxies say so and when strangers do.
+
 use serde_json::json;
 
 use super::*;
