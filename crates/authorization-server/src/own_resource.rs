@@ -228,7 +228,9 @@ async fn own_word(
     let found = issued_token::find_opaque(server, digest, now).await;
     // The cause is logged where it happened.
     match found.map_err(|_| Rejection::IntrospectionUnavailable)? {
-        Some(found) => {
+        Some(mut found) => {
+            // A JWT says whose grant it belongs to; here the record does.
+            found.token.further.extend(found.grant_id.map(|grant_id| ("gid".to_owned(), grant_id.into())));
             let audiences = found.token.audience.clone();
             Ok((IntrospectionResponse::Active(Box::new(found.token)).render(), audiences))
         }

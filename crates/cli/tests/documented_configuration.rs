@@ -18,7 +18,13 @@ fn every_printed_configuration_passes_its_check() {
     let directory = tempfile::tempdir().unwrap();
     lay_out(directory.path());
     let mut checked = 0;
-    for page in ["README.md", "docs/configuration.md", "docs/people.md", "docs/interaction-api.md"] {
+    for page in [
+        "README.md",
+        "docs/configuration.md",
+        "docs/people.md",
+        "docs/interaction-api.md",
+        "docs/administration.md",
+    ] {
         let text = fs::read_to_string(root().join(page)).unwrap();
         for block in text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()) {
             let command = if block.contains("[gateway.upstream]") { "gateway" } else { "server" };
@@ -36,7 +42,7 @@ fn every_printed_configuration_passes_its_check() {
             checked += 1;
         }
     }
-    assert_eq!(checked, 8, "a gateway and a server twice, several issuers, and what is printed in part");
+    assert_eq!(checked, 10, "a gateway and a server twice, several issuers, and what is printed in part");
 }
 
 fn lay_out(directory: &Path) {

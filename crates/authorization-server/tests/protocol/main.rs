@@ -19,6 +19,7 @@ mod device;
 mod dpop;
 mod durable;
 mod encryption;
+mod exceptions;
 mod introspection;
 mod issuer_keys;
 mod jwks_uri;
