@@ -39,7 +39,7 @@ fn require_accessible(name: &str, html: &str, locale: &Locale) {
     assert!(!html.contains(" onclick") && !html.contains("javascript:"), "{name}");
     assert_eq!(html.matches("<script").count(), html.matches("<script src=\"&#x2f;assets").count(), "{name}");
     for input in html.split("<input").skip(1).map(|rest| rest.split('>').next().unwrap()) {
-        if input.contains("type=\"hidden\"") {
+        if input.contains("type=\"hidden\"") || input.ends_with(" hidden") {
             continue;
         }
         let id = input.split("id=\"").nth(1).unwrap().split('"').next().unwrap();

@@ -13,6 +13,7 @@ mod accounts;
 mod administration;
 mod attacker;
 mod backup;
+mod browser;
 mod demo;
 mod durability;
 mod first_start;

@@ -3,6 +3,7 @@
 //! It decides nothing about the product.
 
 pub(crate) mod certificates;
+pub(crate) mod chromium;
 pub(crate) mod estate;
 pub(crate) mod forgery;
 pub(crate) mod process;
