@@ -10,7 +10,7 @@ use bindery_core::mtls::certificate::{CertificateThumbprint, PresentedCertificat
 use bindery_core::oauth::client_metadata::ClientMetadata;
 use bindery_core::oauth::sender_constraint::ProvenKeys;
 use bindery_core::oauth::token_error::TokenError;
-use bindery_core::rejection::Rejection;
+use bindery_core::rejection::{Claimed, Rejection};
 use bindery_core::replay::ReplayOutcome;
 use bindery_core::time::UnixTime;
 use bindery_core::token::confirmation::Confirmation;
@@ -188,6 +188,13 @@ impl Evidence {
             ProvenKeys { dpop: self.proof.as_ref().map(VerifiedProof::thumbprint), mtls: self.certificate };
         let confirmation = client.sender_constraint.require(proven, now)?;
         if let Some(proof) = &self.proof {
+            // A client of a stricter profile than its server's proves its key by that profile's algorithms.
+            let algorithm = proof.algorithm();
+            if !server.settings.rules.of_client(client).algorithms.contains(algorithm) {
+                let rejection = Rejection::ProofAlgorithm(Claimed::new(algorithm.name()));
+                proof_refused(server, "token", &rejection);
+                return Err(refuse(&rejection));
+            }
             remember(server, proof, now).await?;
         }
         Ok(SenderBinding { confirmation, proven })

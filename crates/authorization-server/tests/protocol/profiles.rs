@@ -271,6 +271,16 @@ async fn a_stricter_client_authenticates_by_its_own_rules() {
     world.send(with("jwt-client", &token_endpoint)).await.ok();
     world.send(with("strict", &token_endpoint)).await.error(401, "invalid_client");
     world.send(with("strict", crate::support::ISSUER)).await.ok();
+    // Nor does it prove its key by an algorithm that its profile does not know.
+    let other =
+        bindery_crypto::SigningKey::generate(bindery_core::jose::algorithm::SignatureAlgorithm::Es384);
+    let other = other.unwrap();
+    let proving = |client: &str| {
+        let assertion = world.assertion_with(client, &json!({"aud": crate::support::ISSUER}));
+        Call::token("client_credentials").assertion(assertion).dpop(world.proof(&other))
+    };
+    world.send(proving("jwt-client")).await.ok();
+    world.send(proving("strict")).await.error(400, "invalid_dpop_proof");
 }
 
 #[tokio::test]
