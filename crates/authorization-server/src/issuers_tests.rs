@@ -1,4 +1,4 @@
-//! Which issuer a request is for, by authority and path, and which issuers can't stand side by side.
+//! Which issuer a request is for: by authority and path, and by nothing else.
 
 use super::*;
 

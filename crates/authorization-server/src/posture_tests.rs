@@ -1,4 +1,4 @@
-//! What the posture tells, which risks it names, and how two of them compare.
+//! What a posture promises to whoever compares or keeps it.
 
 use serde_json::json;
 

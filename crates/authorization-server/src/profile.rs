@@ -8,14 +8,15 @@ use std::fmt;
 use bindery_core::client_auth::ClientAuthMethod;
 use bindery_core::jose::algorithm::{AlgorithmSet, SignatureAlgorithm};
 use bindery_core::oauth::request_object::RequestObjectRules;
-use bindery_core::oauth::sender_constraint::SenderConstraint;
 use serde::{Deserialize, Serialize};
 
 use crate::configuration::{AssertionAudience, RegistrationAccess};
 
 mod clients;
+mod confirmations;
 
 pub(crate) use clients::signed_for;
+pub use confirmations::SenderConstraints;
 
 /// What a server may do at all, from the laxest to the strictest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -104,15 +105,6 @@ impl PkceRule {
             Self::Always => "always",
         }
     }
-}
-
-/// Which confirmations the server knows: what it does not know it neither accepts nor advertises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct SenderConstraints {
-    /// DPoP proofs (RFC 9449).
-    pub dpop: bool,
-    /// Client certificates (RFC 8705 section 3).
-    pub mtls: bool,
 }
 
 /// Whether tokens without confirmation exist.
@@ -356,34 +348,6 @@ impl ProfileRules {
     #[must_use]
     pub fn client_authentication_names(&self) -> Vec<&'static str> {
         self.client_authentication.iter().map(|method| method.name()).collect()
-    }
-}
-
-impl SenderConstraints {
-    /// What a client's registered constraint means where not every confirmation is known; nothing when the
-    /// server can't give what the client wants.
-    #[must_use]
-    pub fn narrow(self, wanted: &SenderConstraint) -> Option<SenderConstraint> {
-        match (wanted, self.dpop, self.mtls) {
-            (_, false, false)
-            | (SenderConstraint::Dpop, false, _)
-            | (SenderConstraint::Mtls, _, false)
-            | (SenderConstraint::Both, false, _)
-            | (SenderConstraint::Both, _, false) => None,
-            (SenderConstraint::Any, true, false) => Some(SenderConstraint::Dpop),
-            (SenderConstraint::Any, false, true) => Some(SenderConstraint::Mtls),
-            (wanted, ..) => Some(wanted.clone()),
-        }
-    }
-
-    /// The names in configurations.
-    #[must_use]
-    pub fn names(self) -> Vec<&'static str> {
-        [("dpop", self.dpop), ("mtls", self.mtls)]
-            .into_iter()
-            .filter(|(_, on)| *on)
-            .map(|(name, _)| name)
-            .collect()
     }
 }
 

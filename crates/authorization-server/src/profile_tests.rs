@@ -1,4 +1,6 @@
-//! The rules of the profiles: each is as strict as it says, and two of them meet at the stricter.
+//! The table of profiles: each is stricter than the one before it, in every answer.
+
+use bindery_core::oauth::sender_constraint::SenderConstraint;
 
 use super::*;
 

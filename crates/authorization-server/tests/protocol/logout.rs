@@ -1,22 +1,11 @@
-//! The end of a session: who may ask for it, where the browser goes, what ends with it, and who is told. Each test
-//! is named after the rule that a wrong server would break (OpenID Connect RP-Initiated Logout 1.0, Back-Channel
-//! Logout 1.0).
+//! The end of a session: who may ask for it, where the browser goes, what ends with it. Each test is named after the
+//! rule that a wrong server would break (OpenID Connect RP-Initiated Logout 1.0).
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::Form;
-use axum::routing::post;
-use bindery_authorization_server::{
-    AuthorizationServer, ClientKeysConfiguration, HttpKeySetFetcher, Notification, Outbound, OutboundFailed,
-};
+use bindery_authorization_server::{AuthorizationServer, Notification, Outbound, OutboundFailed};
 use bindery_core::encoding::base64url;
-use bindery_http::ClientCertificates;
-use bindery_http::listener::{Limits, Listener};
-use bindery_http::tls::ServerTls;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
 use serde_json::{Value, json};
 
 use crate::authorization::{CALLBACK, PASSWORD, authorize, sign_in};
@@ -25,21 +14,21 @@ use crate::clients::Setup;
 use crate::support::{API, ISSUER, World, claims, key};
 
 const BYE: &str = "https://client.example/bye?kept=1";
-const TOLD: &str = "https://client.example/backchannel";
+pub(crate) const TOLD: &str = "https://client.example/backchannel";
 
 /// A client's server that keeps what it is told, and answers as it is told to.
 #[derive(Default)]
-struct Receiver {
+pub(crate) struct Receiver {
     told: Mutex<Vec<(String, String)>>,
     status: Mutex<Option<u16>>,
 }
 
 impl Receiver {
-    fn answering(&self, status: Option<u16>) {
+    pub(crate) fn answering(&self, status: Option<u16>) {
         *self.status.lock().unwrap() = status;
     }
 
-    fn told(&self) -> Vec<(String, String)> {
+    pub(crate) fn told(&self) -> Vec<(String, String)> {
         self.told.lock().unwrap().clone()
     }
 }
@@ -59,14 +48,14 @@ impl Outbound for Receiver {
     }
 }
 
-struct Scene {
-    world: World,
-    receiver: Arc<Receiver>,
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    pub(crate) receiver: Arc<Receiver>,
     configuration: Value,
 }
 
 /// A server with the clients `web` and `other-web`, who want to be told, and `quiet`, who does not.
-async fn scene() -> Scene {
+pub(crate) async fn scene() -> Scene {
     let receiver = Arc::new(Receiver::default());
     receiver.answering(Some(200));
     let mut setup = Setup::new();
@@ -74,7 +63,7 @@ async fn scene() -> Scene {
     start(setup, TOLD, receiver).await
 }
 
-async fn start(mut setup: Setup, told: &str, receiver: Arc<Receiver>) -> Scene {
+pub(crate) async fn start(mut setup: Setup, told: &str, receiver: Arc<Receiver>) -> Scene {
     setup.configuration["openid"] = true.into();
     let jwks = json!({"keys": [setup.assertion_key.public_key().to_jwk()]});
     let client = |id: &str, members: Value| {
@@ -99,22 +88,22 @@ async fn start(mut setup: Setup, told: &str, receiver: Arc<Receiver>) -> Scene {
 }
 
 /// What a client has after its person signed in.
-struct Tokens {
-    id_token: String,
+pub(crate) struct Tokens {
+    pub(crate) id_token: String,
     access_token: String,
     refresh_token: String,
     key: bindery_crypto::SigningKey,
 }
 
 impl Tokens {
-    fn claims(&self) -> Value {
+    pub(crate) fn claims(&self) -> Value {
         said_in(&self.id_token)
     }
 }
 
 impl Scene {
     /// Signs in where nobody is signed in yet, and redeems the code.
-    async fn tokens(&self, browser: &Browser<'_>, client_id: &str, scope: &str) -> Tokens {
+    pub(crate) async fn tokens(&self, browser: &Browser<'_>, client_id: &str, scope: &str) -> Tokens {
         let world = &self.world;
         let mut push = world.push(client_id);
         push = push.replacing("scope", scope);
@@ -136,7 +125,7 @@ impl Scene {
     }
 
     /// Another process on the same store, which calls the same clients.
-    async fn another(&self) -> AuthorizationServer {
+    pub(crate) async fn another(&self) -> AuthorizationServer {
         self.world.another_that_calls(self.configuration.clone(), self.receiver.clone()).await
     }
 
@@ -158,16 +147,16 @@ impl Scene {
     }
 }
 
-fn said_in(token: &str) -> Value {
+pub(crate) fn said_in(token: &str) -> Value {
     Value::Object(claims(&token.into()).into_iter().collect())
 }
 
-fn ask(parameters: &[(&str, &str)]) -> String {
+pub(crate) fn ask(parameters: &[(&str, &str)]) -> String {
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
     format!("/end_session?{query}")
 }
 
-fn is_refused(page: &Page) {
+pub(crate) fn is_refused(page: &Page) {
     assert_eq!(page.status, 400, "{}", page.html);
     assert!(page.left_for.is_none() && page.element("oauth-error").is_some(), "{}", page.html);
 }
@@ -352,100 +341,6 @@ async fn what_was_granted_in_a_session_ends_with_it_unless_it_was_to_outlive_it(
 }
 
 #[tokio::test]
-async fn every_client_of_the_session_is_told_once_and_no_other() {
-    let scene = scene().await;
-    let browser = Browser::new(&scene.world);
-    let web = scene.tokens(&browser, "web", "openid read").await;
-    scene.tokens(&browser, "web", "openid read").await;
-    scene.tokens(&browser, "quiet", "openid read").await;
-    scene.tokens(&Browser::new(&scene.world), "other-web", "openid read").await;
-    browser.get(&ask(&[("id_token_hint", &web.id_token)])).await;
-    scene.world.server.deliver_logouts().await.unwrap();
-    scene.world.server.deliver_logouts().await.unwrap();
-    let told = scene.receiver.told();
-    let [(uri, body)] = told.as_slice() else { panic!("{told:?}") };
-    assert_eq!(uri, TOLD);
-    let token = body.strip_prefix("logout_token=").unwrap();
-    let header: Value =
-        serde_json::from_slice(&base64url::decode(token.split('.').next().unwrap()).unwrap()).unwrap();
-    assert_eq!((header["typ"].as_str(), header["alg"].as_str()), (Some("logout+jwt"), Some("ES256")));
-    let keys = scene.world.server.jwk_set()["keys"].clone();
-    assert!(keys.as_array().unwrap().iter().any(|key| key["kid"] == header["kid"]));
-    let said = said_in(token);
-    let identity = web.claims();
-    for name in ["iss", "aud", "sub", "sid"] {
-        assert_eq!(said[name], identity[name], "{name}");
-    }
-    assert_eq!(said["iss"], ISSUER);
-    assert_eq!(said["events"], json!({"http://schemas.openid.net/event/backchannel-logout": {}}));
-    assert!(said["jti"].is_string() && said.get("nonce").is_none());
-    assert!(said["exp"].as_i64().unwrap() - said["iat"].as_i64().unwrap() <= 120);
-    // It is no ID token: nobody is signed out by it.
-    scene.tokens(&browser, "web", "openid read").await;
-    is_refused(&browser.get(&ask(&[("id_token_hint", token)])).await);
-}
-
-#[tokio::test]
-async fn a_client_that_cannot_be_reached_is_told_later_and_not_for_ever() {
-    let scene = scene().await;
-    let browser = Browser::new(&scene.world);
-    let web = scene.tokens(&browser, "web", "openid read").await;
-    scene.receiver.answering(None);
-    browser.get(&ask(&[("id_token_hint", &web.id_token)])).await;
-    let mut attempts = Vec::new();
-    for _ in 0..400 {
-        let before = scene.receiver.told().len();
-        scene.world.server.deliver_logouts().await.unwrap();
-        attempts.push(scene.receiver.told().len() - before);
-        scene.world.advance(10);
-    }
-    assert_eq!(attempts.iter().sum::<usize>(), 7, "few");
-    assert!(attempts.iter().all(|made| *made <= 1) && attempts[2] == 0 && attempts[1] == 1, "ever rarer");
-    let identifiers: std::collections::BTreeSet<_> = scene
-        .receiver
-        .told()
-        .iter()
-        .map(|(_, body)| said_in(body.strip_prefix("logout_token=").unwrap())["jti"].to_string())
-        .collect();
-    assert_eq!(identifiers.len(), 7, "each attempt has a token of its own");
-}
-
-#[tokio::test]
-async fn a_message_waits_in_the_store_for_whoever_comes_next_and_is_sent_by_one() {
-    let scene = scene().await;
-    let browser = Browser::new(&scene.world);
-    let web = scene.tokens(&browser, "web", "openid read").await;
-    scene.receiver.answering(Some(503));
-    browser.get(&ask(&[("id_token_hint", &web.id_token)])).await;
-    scene.world.server.deliver_logouts().await.unwrap();
-    scene.receiver.answering(Some(204));
-    scene.world.advance(60);
-    // As after a restart: two other processes on the same store.
-    let (one, two) = (scene.another().await, scene.another().await);
-    let (first, second) = tokio::join!(one.deliver_logouts(), two.deliver_logouts());
-    first.unwrap();
-    second.unwrap();
-    assert_eq!(scene.receiver.told().len(), 2);
-    scene.world.advance(600);
-    scene.world.server.deliver_logouts().await.unwrap();
-    assert_eq!(scene.receiver.told().len(), 2, "it has been taken");
-}
-
-#[tokio::test]
-async fn a_client_that_says_no_is_not_asked_again() {
-    let scene = scene().await;
-    let browser = Browser::new(&scene.world);
-    let web = scene.tokens(&browser, "web", "openid read").await;
-    scene.receiver.answering(Some(400));
-    browser.get(&ask(&[("id_token_hint", &web.id_token)])).await;
-    for _ in 0..10 {
-        scene.world.server.deliver_logouts().await.unwrap();
-        scene.world.advance(600);
-    }
-    assert_eq!(scene.receiver.told().len(), 1);
-}
-
-#[tokio::test]
 async fn what_is_advertised_of_logout_is_there() {
     let scene = scene().await;
     let document = crate::metadata::document(&scene.world).await;
@@ -457,47 +352,4 @@ async fn what_is_advertised_of_logout_is_there() {
     let document = crate::metadata::document(&without).await;
     assert_eq!(document.get("end_session_endpoint"), None);
     assert_eq!(Browser::new(&without).get("/end_session").await.status, 404);
-}
-
-/// The whole way over a real connection, by the client that guards against private addresses.
-#[tokio::test]
-async fn a_logout_token_arrives_over_https() {
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let tls = ServerTls::from_pem(
-        cert.pem().as_bytes(),
-        signing_key.serialize_pem().as_bytes(),
-        ClientCertificates::NotAsked,
-    );
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let listener = Listener::tls(address, tls.unwrap(), Limits::default()).unwrap();
-    let uri = format!("https://localhost:{}/backchannel", listener.local_address().port());
-    let (sender, mut received) = tokio::sync::mpsc::unbounded_channel();
-    let answer = post(async move |Form(form): Form<Vec<(String, String)>>| {
-        sender.send(form).unwrap();
-    });
-    tokio::spawn(listener.serve(axum::Router::new().route("/backchannel", answer)));
-    let roots = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(roots.path(), cert.pem()).unwrap();
-    let configuration = |hosts: Vec<String>| ClientKeysConfiguration {
-        roots_file: Some(roots.path().to_owned()),
-        dangerous_private_hosts: hosts,
-        ..ClientKeysConfiguration::default()
-    };
-    for (hosts, arrives) in [(vec!["localhost".to_owned()], true), (Vec::new(), false)] {
-        let mut setup = Setup::new();
-        setup.outbound = Some(Arc::new(HttpKeySetFetcher::new(&configuration(hosts)).unwrap()));
-        let scene = start(setup, &uri, Arc::default()).await;
-        let browser = Browser::new(&scene.world);
-        let web = scene.tokens(&browser, "web", "openid read").await;
-        browser.get(&ask(&[("id_token_hint", &web.id_token)])).await;
-        scene.world.server.deliver_logouts().await.unwrap();
-        let form =
-            tokio::time::timeout(Duration::from_secs(if arrives { 10 } else { 0 }), received.recv()).await;
-        assert_eq!(form.is_ok(), arrives, "nobody makes the server call its own network");
-        if let Ok(Some(form)) = form {
-            let [(name, token)] = form.as_slice() else { panic!("{form:?}") };
-            assert_eq!(name, "logout_token");
-            assert_eq!(said_in(token)["sid"], web.claims()["sid"]);
-        }
-    }
 }

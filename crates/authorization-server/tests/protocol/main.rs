@@ -8,6 +8,7 @@ mod administration_clients;
 mod administration_rest;
 mod audit;
 mod authorization;
+mod backchannel_logout;
 mod browser;
 mod ciba;
 mod client_authentication;
