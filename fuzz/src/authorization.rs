@@ -60,6 +60,7 @@ fn policy(types: &[DetailType]) -> AuthorizationPolicy<'_> {
         response_modes: &ResponseMode::ALL,
         signed_response_required: false,
         detail_types: types,
+        resources: &[],
     }
 }
 

@@ -31,12 +31,7 @@ pub(crate) struct IssuedToken {
     pub(crate) token: ActiveToken,
     /// The grant that it belongs to.
     pub(crate) grant_id: Option<String>,
-    /// What else it says: `act`, `auth_time` and the like; nothing for refresh tokens.
-    pub(crate) claims: Map<String, Value>,
 }
-
-/// The claims that a token carries on beside those of [`ActiveToken`].
-const FURTHER_CLAIMS: [&str; 6] = ["acr", "act", "amr", "auth_time", "authorization_details", "may_act"];
 
 /// Which kind, with what revoking it needs.
 pub(crate) enum TokenKind {
@@ -113,13 +108,10 @@ async fn find_jwt(server: &Server, text: &str, now: UnixTime) -> Result<Option<I
         refresh: false,
         further: further(|name| verified.claim(name)),
     };
-    let further =
-        FURTHER_CLAIMS.iter().filter_map(|name| Some(((*name).into(), verified.claim(name)?.clone())));
     Ok(Some(IssuedToken {
         kind: TokenKind::Jwt { identifier: identifier.into() },
         token,
         grant_id: grant_id.map(Into::into),
-        claims: further.collect(),
     }))
 }
 
@@ -171,11 +163,7 @@ pub(crate) async fn find_opaque(
         refresh: false,
         further: further(|name| record.claims.get(name)),
     };
-    let claims = match record.claims {
-        Value::Object(claims) => claims,
-        _ => Map::new(),
-    };
-    Ok(Some(IssuedToken { kind: TokenKind::Opaque { digest }, token, grant_id: record.grant_id, claims }))
+    Ok(Some(IssuedToken { kind: TokenKind::Opaque { digest }, token, grant_id: record.grant_id }))
 }
 
 async fn find_refresh(
@@ -206,7 +194,7 @@ async fn find_refresh(
         further: Map::new(),
     };
     let kind = TokenKind::Refresh { grant_id: grant.grant_id.clone() };
-    Ok(Some(IssuedToken { kind, token: active, grant_id: Some(grant.grant_id), claims: Map::new() }))
+    Ok(Some(IssuedToken { kind, token: active, grant_id: Some(grant.grant_id) }))
 }
 
 fn further<'t>(claim: impl Fn(&str) -> Option<&'t Value>) -> Map<String, Value> {

@@ -111,6 +111,7 @@ fn judge(
         response_modes: &modes,
         signed_response_required: rules.require_signed_response,
         detail_types: &server.settings.detail_types,
+        resources: &server.settings.resources,
     };
     let mut request = validate(parameters, metadata, &policy)?;
     if !rules.claims_parameter {

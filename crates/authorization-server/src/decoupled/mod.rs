@@ -121,6 +121,7 @@ pub(crate) fn ask(
         response_modes: &[],
         signed_response_required: true,
         detail_types: &server.settings.detail_types,
+        resources: &server.settings.resources,
     };
     let mut ask = Ask::require(parameters, client, &policy)?;
     if !rules.claims_parameter {

@@ -9,7 +9,9 @@ use bindery_store::record::{GrantRecord, PendingKind, PendingRecord};
 
 use super::{Allowed, Answer, DecoupledRequest, digest};
 use crate::event::AuditEvent;
-use crate::grant::{GrantRequest, Granted, OpenIdGrant, Redemption, new_token, require_audience};
+use crate::grant::{
+    GrantRequest, Granted, OpenIdGrant, Redemption, audience_of, new_token, require_audience, require_details,
+};
 use crate::server::unavailable;
 
 /// The longest code that is looked up, in bytes.
@@ -143,6 +145,7 @@ async fn hand_out(
     let Redemption { server, client, parameters, now, .. } = redemption;
     let grant = grant_record(redemption, request, allowed);
     let audience = require_audience(parameters, &grant.audience)?;
+    let details = require_details(server, client, parameters, allowed.details.clone())?;
     let refreshes = client.grant_types.iter().any(|grant| grant == "refresh_token");
     let (refresh_token, token) = match refreshes.then(|| new_token(&grant, *now)).transpose()? {
         Some((text, token)) => (Some(text), Some(token)),
@@ -163,7 +166,7 @@ async fn hand_out(
         ends_at: Some(grant.expires_at),
         refresh_token,
         openid,
-        details: allowed.details.clone(),
+        details,
         ..Granted::token(allowed.subject.clone(), scope, audience)
     })
 }
@@ -175,11 +178,7 @@ fn grant_record(redemption: &Redemption<'_>, request: &DecoupledRequest, allowed
         true => binding.confirmation().to_claim(),
         false => None,
     };
-    let audience = match request.ask.resources.as_slice() {
-        [] if client.audiences.is_empty() => vec![server.settings.issuer.clone()],
-        [] => client.audiences.clone(),
-        resources => resources.to_vec(),
-    };
+    let audience = audience_of(server, client, &request.ask.resources);
     GrantRecord {
         grant_id: allowed.grant_id.clone(),
         client_id: request.client_id.clone(),

@@ -59,6 +59,7 @@ pub(super) async fn redeem(redemption: Redemption<'_>) -> Result<Granted, TokenE
     confirm(&redemption, &code)?;
     let grant = grant_record(&redemption, &code)?;
     let audience = super::require_audience(parameters, &grant.audience)?;
+    let details = super::require_details(server, client, parameters, code.details.clone())?;
     let refreshes = client.grant_types.iter().any(|grant| grant == "refresh_token");
     let (refresh_token, token) = match refreshes.then(|| new_token(&grant, now)).transpose()? {
         Some((text, token)) => (Some(text), Some(token)),
@@ -83,7 +84,7 @@ pub(super) async fn redeem(redemption: Redemption<'_>) -> Result<Granted, TokenE
         ends_at: Some(grant.expires_at),
         refresh_token,
         openid,
-        details: code.details,
+        details,
         ..Granted::token(code.subject, scope, audience)
     })
 }
@@ -131,12 +132,7 @@ fn grant_record(redemption: &Redemption<'_>, code: &CodeRecord) -> Result<GrantR
         true => redemption.binding.confirmation().to_claim(),
         false => None,
     };
-    let client = redemption.client;
-    let audience = match code.resources.as_slice() {
-        [] if client.audiences.is_empty() => vec![redemption.server.settings.issuer.clone()],
-        [] => client.audiences.clone(),
-        resources => resources.to_vec(),
-    };
+    let audience = super::audience_of(redemption.server, redemption.client, &code.resources);
     Ok(GrantRecord {
         grant_id: code.grant_id.clone(),
         client_id: code.client_id.clone(),

@@ -8,7 +8,7 @@ use super::{Granted, Redemption};
 use crate::decoupled::poll;
 
 /// What the token endpoint reads of it.
-pub(super) const PARAMETERS: [&str; 2] = ["auth_req_id", "resource"];
+pub(super) const PARAMETERS: [&str; 3] = ["auth_req_id", "resource", "authorization_details"];
 
 pub(super) async fn redeem(redemption: Redemption<'_>) -> Result<Granted, TokenError> {
     poll::redeem(redemption, PendingKind::BackchannelRequest, PARAMETERS[0]).await

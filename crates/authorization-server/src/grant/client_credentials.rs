@@ -7,13 +7,18 @@ use super::{Granted, Redemption, require_audience, require_scope};
 use crate::provision::client_subject;
 
 pub(super) async fn redeem(redemption: Redemption<'_>) -> Result<Granted, TokenError> {
-    let Redemption { authenticated, client, parameters, .. } = redemption;
+    let Redemption { server, authenticated, client, parameters, .. } = redemption;
     if authenticated.is_public() {
         return Err(TokenError::UnauthorizedClient);
     }
+    // Any client may name the resources of the configuration, and gets none of them unasked.
+    let named: &[String] = match parameters.get("resource") {
+        Some(_) => &server.settings.resources,
+        None => &[],
+    };
     Ok(Granted::token(
         client_subject(authenticated.client_id()),
         require_scope(parameters, &client.scope)?,
-        require_audience(parameters, &client.audiences)?,
+        require_audience(parameters, client.audiences.iter().chain(named))?,
     ))
 }

@@ -8,7 +8,7 @@ use super::{GrantRequest, Granted, Redemption};
 use crate::decoupled::poll;
 
 /// What the token endpoint reads of it.
-pub(super) const PARAMETERS: [&str; 2] = ["device_code", "resource"];
+pub(super) const PARAMETERS: [&str; 3] = ["device_code", "resource", "authorization_details"];
 
 pub(super) async fn require_holder(request: GrantRequest<'_>) -> Result<(), TokenError> {
     poll::require_holder(request, PendingKind::DeviceCode, PARAMETERS[0]).await

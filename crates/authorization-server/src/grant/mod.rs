@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bindery_core::client_auth::AuthenticatedClient;
+use bindery_core::oauth::authorization_details;
 use bindery_core::oauth::client_backchannel::CIBA_GRANT;
 use bindery_core::oauth::client_metadata::ClientMetadata;
 use bindery_core::oauth::form::Form;
@@ -116,7 +117,7 @@ static GRANTS: [Grant; 6] = [
     Grant {
         form: GrantForm {
             name: "authorization_code",
-            parameters: &["code", "redirect_uri", "code_verifier", "resource"],
+            parameters: &["code", "redirect_uri", "code_verifier", "resource", "authorization_details"],
         },
         require_holder: |request| Box::pin(authorization_code::require_holder(request)),
         redeem: |redemption| Box::pin(authorization_code::redeem(redemption)),
@@ -127,7 +128,10 @@ static GRANTS: [Grant; 6] = [
         redeem: |redemption| Box::pin(client_credentials::redeem(redemption)),
     },
     Grant {
-        form: GrantForm { name: "refresh_token", parameters: &["refresh_token", "scope", "resource"] },
+        form: GrantForm {
+            name: "refresh_token",
+            parameters: &["refresh_token", "scope", "resource", "authorization_details"],
+        },
         require_holder: |request| Box::pin(refresh_token::require_holder(request)),
         redeem: |redemption| Box::pin(refresh_token::redeem(redemption)),
     },
@@ -210,6 +214,35 @@ fn require_scope(parameters: &Form, allowed: &Scope) -> Result<Scope, TokenError
             asked.require_within(allowed).map_err(|_| TokenError::Scope)?;
             Ok(asked)
         }
+    }
+}
+
+/// The authorization details asked for, within those that were granted; all of them when nothing is asked (RFC 9396
+/// section 6).
+pub(crate) fn require_details(
+    server: &Server,
+    client: &ClientMetadata,
+    parameters: &Form,
+    mut granted: GrantDetails,
+) -> Result<GrantDetails, TokenError> {
+    if let Some(text) = parameters.get("authorization_details") {
+        let registered = &client.authorization.authorization_details_types;
+        let asked = authorization_details::parse(text, &server.settings.detail_types, registered);
+        let asked = asked.map_err(|_| TokenError::AuthorizationDetails)?;
+        authorization_details::require_within(&asked, &granted.authorization_details)
+            .map_err(|_| TokenError::AuthorizationDetails)?;
+        granted.authorization_details = asked;
+    }
+    Ok(granted)
+}
+
+/// The resource servers that a grant is for: those that were asked for, or the client's; for a client that only
+/// signs people in, our own userinfo endpoint.
+pub(crate) fn audience_of(server: &Server, client: &ClientMetadata, asked: &[String]) -> Vec<String> {
+    match asked {
+        [] if client.audiences.is_empty() => vec![server.settings.issuer.clone()],
+        [] => client.audiences.clone(),
+        resources => resources.to_vec(),
     }
 }
 

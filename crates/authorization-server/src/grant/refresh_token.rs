@@ -78,8 +78,16 @@ async fn accept(redemption: &Redemption<'_>, grant: &GrantRecord) -> Result<Gran
     require_own(redemption, grant)?;
     let scope = Scope::parse(&grant.scope.join(" ")).map_err(|_| TokenError::RefreshToken)?;
     let scope = scope.intersection(&redemption.client.scope);
-    let allowed = grant.audience.iter().filter(|audience| redemption.client.audiences.contains(audience));
+    // What the client may have had at the time it must still have now.
+    let settings = &redemption.server.settings;
+    let may = |audience: &&String| {
+        redemption.client.audiences_at(&settings.issuer).any(|own| own == *audience)
+            || settings.resources.contains(audience)
+    };
+    let allowed = grant.audience.iter().filter(may);
     let details = GrantDetails::read(&grant.details).map_err(|_| TokenError::RefreshToken)?;
+    let details =
+        super::require_details(redemption.server, redemption.client, redemption.parameters, details)?;
     let scope = require_scope(redemption.parameters, &scope)?;
     // The person who signed in stays the same, and with it `auth_time`; `nonce` is not repeated (OIDC-12-01).
     let openid =

@@ -118,7 +118,7 @@ async fn act(
     rule: &TokenExchangeRule,
     subject: &IssuedToken,
 ) -> Result<Option<Value>, TokenError> {
-    let before = subject.claims.get("act").cloned();
+    let before = subject.token.further.get("act").cloned();
     let client = redemption.client;
     let actor = match redemption.parameters.get("actor_token") {
         Some(_) => {
@@ -150,7 +150,7 @@ fn require_may_act(
     subject: &IssuedToken,
     actor: Option<&str>,
 ) -> Result<(), TokenError> {
-    let Some(may_act) = subject.claims.get("may_act") else { return Ok(()) };
+    let Some(may_act) = subject.token.further.get("may_act") else { return Ok(()) };
     let own = client_subject(&redemption.client.client_id);
     let actor = actor.unwrap_or(&own);
     let issuer = redemption.server.settings.issuer.as_str();
@@ -187,7 +187,7 @@ fn require_audience(
 
 /// How the person was authenticated stays true; what was granted in detail was granted for where it was meant.
 fn details(subject: &IssuedToken, act: Option<Value>, audience: &str) -> GrantDetails {
-    let mut kept = subject.claims.clone();
+    let mut kept = subject.token.further.clone();
     if !subject.token.audience.iter().any(|before| before == audience) {
         kept.remove("authorization_details");
     }

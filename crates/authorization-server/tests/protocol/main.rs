@@ -29,6 +29,7 @@ mod logging;
 mod logout;
 mod metadata;
 mod mtls;
+mod narrowing;
 mod offboarding;
 mod openapi;
 mod openid;

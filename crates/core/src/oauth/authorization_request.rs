@@ -101,6 +101,8 @@ pub struct AuthorizationPolicy<'a> {
     pub signed_response_required: bool,
     /// The authorization details types that the server knows.
     pub detail_types: &'a [DetailType],
+    /// The resources that any client may name, beside its own audiences.
+    pub resources: &'a [String],
 }
 
 /// A refusal, and where it may be sent.

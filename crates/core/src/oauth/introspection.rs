@@ -46,8 +46,9 @@ pub struct ActiveToken {
 
 impl ActiveToken {
     /// Claims of an access token that introspection passes on: how the person was authenticated (RFC 9470 section
-    /// 6.2), what was granted in detail (RFC 9396 section 9.2), who acts (RFC 8693 section 4.1).
-    pub const FURTHER: [&'static str; 5] = ["auth_time", "acr", "amr", "authorization_details", "act"];
+    /// 6.2), what was granted in detail (RFC 9396 section 9.2), who acts and who may (RFC 8693 sections 4.1 and 4.4).
+    pub const FURTHER: [&'static str; 6] =
+        ["auth_time", "acr", "amr", "authorization_details", "act", "may_act"];
 }
 
 /// The answer.

@@ -62,6 +62,8 @@ pub enum TokenError {
     Scope,
     /// The resource is not one that the client may ask for.
     Target,
+    /// The authorization details are malformed, or exceed what was granted (RFC 9396 section 6).
+    AuthorizationDetails,
     /// The token that shall be revoked was issued to another client (RFC 7009 section 2.1).
     TokenOfAnotherClient,
     /// The request's target or its forwarded certificate is not usable.
@@ -187,6 +189,12 @@ impl TokenError {
             Self::Target => {
                 (400, "invalid_target", "resource", "The resource is not one the client may ask for.")
             }
+            Self::AuthorizationDetails => (
+                400,
+                "invalid_authorization_details",
+                "authorization_details",
+                "The authorization_details are malformed or exceed what was granted.",
+            ),
             Self::TokenOfAnotherClient => (
                 400,
                 "unauthorized_client",

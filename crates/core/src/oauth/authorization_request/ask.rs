@@ -93,7 +93,8 @@ impl Prompt {
 
 impl Ask {
     /// What `parameters` ask of a person, also where no redirect follows: device authorization and decoupled
-    /// authentication. Only `issuer`, `openid` and `detail_types` of the policy count.
+    /// authentication. Only `issuer`, `openid`, `detail_types` and `resources` of the
+    /// policy count.
     ///
     /// # Errors
     /// [`AuthorizationError`] for the first rule that is broken.
@@ -161,7 +162,7 @@ fn read_details(
     .map_err(AuthorizationError::AuthorizationDetails)
 }
 
-/// RES-2-01: each resource is one that the client may have tokens for; comparison is of bytes, so a fragment or
+/// RES-2-01: each resource is one that this client, or any, may have tokens for; comparison is of bytes, so a fragment or
 /// a relative reference never matches.
 fn read_resources(
     parameters: &AuthorizationParameters,
@@ -171,7 +172,7 @@ fn read_resources(
     let own = client.audiences_at(policy.issuer);
     let mut resources: Vec<String> = Vec::new();
     for resource in parameters.resources() {
-        if !own.clone().any(|audience| audience == resource) {
+        if !own.clone().any(|audience| audience == resource) && !policy.resources.contains(resource) {
             return Err(AuthorizationError::Target);
         }
         if !resources.contains(resource) {
