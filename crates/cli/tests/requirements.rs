@@ -53,6 +53,36 @@ fn every_row_names_code_and_tests_that_exist() {
     assert!(seen.len() > 280, "rows are missing: {} are left", seen.len());
 }
 
+/// docs/attacks.md: each incident and each class has a rule and tests that exist.
+#[test]
+fn every_attack_names_tests_that_exist() {
+    let page = fs::read_to_string(root().join("docs/attacks.md")).unwrap();
+    let mut faults = Vec::new();
+    let mut count = 0;
+    for row in page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("|---")) {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [attack, _, rule, shown] = cells[..] else {
+            faults.push(format!("not four cells: {row}"));
+            continue;
+        };
+        if matches!(attack, "incident" | "attack") {
+            continue;
+        }
+        count += 1;
+        if rule.is_empty() || links(shown).is_empty() {
+            faults.push(format!("{attack} has no rule or no test"));
+        }
+        for (name, path) in links(shown) {
+            let text = fs::read_to_string(root().join(path));
+            if !text.is_ok_and(|text| occurs(&text, path, name, &KINDS[..1])) {
+                faults.push(format!("{attack} names `{name}`, which is not in {path}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "docs/attacks.md:\n{}", faults.join("\n"));
+    assert!(count > 36, "rows are missing: {count} are left");
+}
+
 /// Every ``[`name`](../path)`` of a cell.
 fn links(cell: &str) -> Vec<(&str, &str)> {
     let ends = cell.match_indices("](../");

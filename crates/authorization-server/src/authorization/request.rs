@@ -63,7 +63,12 @@ pub(crate) async fn read(
         if matches!(channel, Channel::Pushed(_)) && beside {
             return Err(untold(AuthorizationError::ParameterMalformed("request")));
         }
-        return read_object(server, object, client, channel, now).await;
+        let read = read_object(server, object, client, channel, now).await;
+        // An object that can't be believed says nothing of where to answer; the query may (OIDC-6-01).
+        return read.map_err(|refused| match (channel, refused.return_to) {
+            (Channel::Browser, None) => refuse(server, form, client, refused.error),
+            (_, return_to) => AuthorizationRefused { error: refused.error, return_to },
+        });
     }
     let required =
         rules.require_signed_request_object || metadata.authorization.require_signed_request_object;

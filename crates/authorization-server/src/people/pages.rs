@@ -15,6 +15,9 @@ use super::model::{Allowed, ErrorPage, Field, FormPostPage, Page};
 use crate::event::AuditEvent;
 use crate::server::Server;
 
+/// A browser that has been here comes back over TLS alone, for two years (FSP-NET-09).
+const OVER_TLS_ALONE: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
+
 /// The language for an answer: `ui_locales` of the request, else what the browser accepts.
 pub(crate) fn locale(server: &Server, ui_locales: &[String], headers: &HeaderMap) -> Locale {
     server.people.languages.choose(ui_locales, headers)
@@ -91,6 +94,7 @@ pub(crate) fn see_other(location: &str) -> Response {
         }
     };
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(STRICT_TRANSPORT_SECURITY, OVER_TLS_ALONE);
     render::forbid_storing(headers);
     response
 }
@@ -133,6 +137,7 @@ fn protect(headers: &mut HeaderMap, allowed: &Allowed) {
     headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(STRICT_TRANSPORT_SECURITY, OVER_TLS_ALONE);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let same_origin = HeaderValue::from_static("same-origin");
     headers.insert(HeaderName::from_static("cross-origin-resource-policy"), same_origin);

@@ -34,7 +34,7 @@ pub(crate) async fn world_from(changes: Value, change: impl FnOnce(&mut Setup)) 
             "grant_types": ["authorization_code", "refresh_token"], "redirect_uris": [CALLBACK],
             "scope": "openid profile read write", "audiences": [crate::support::API],
         });
-        client.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        crate::support::merge(&mut client, &changes);
         client
     };
     let clients = setup.configuration["client"].as_array_mut().unwrap();

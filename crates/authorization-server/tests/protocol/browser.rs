@@ -34,6 +34,16 @@ impl<'w> Browser<'w> {
         Self { world, cookies: RefCell::default(), headers: RefCell::default() }
     }
 
+    /// What it holds, by name.
+    pub(crate) fn cookies(&self) -> BTreeMap<String, String> {
+        self.cookies.borrow().clone()
+    }
+
+    /// Goes on with these, as somebody who was given them.
+    pub(crate) fn set_cookies(&self, cookies: BTreeMap<String, String>) {
+        *self.cookies.borrow_mut() = cookies;
+    }
+
     pub(crate) async fn get(&self, url: &str) -> Page {
         self.go("GET", url, String::new()).await
     }

@@ -6,6 +6,10 @@
 mod administration;
 mod administration_clients;
 mod administration_rest;
+mod attacks_browser;
+mod attacks_codes;
+mod attacks_requests;
+mod attacks_tokens;
 mod audit;
 mod authorization;
 mod backchannel_logout;

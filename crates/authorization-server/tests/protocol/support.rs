@@ -192,6 +192,16 @@ impl Call {
         self.with(name, value)
     }
 
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.form.retain(|(known, _)| known != name);
+        self
+    }
+
+    pub(crate) fn without_header(mut self, name: &str) -> Self {
+        self.headers.retain(|(known, _)| *known != name);
+        self
+    }
+
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use bindery_crypto::random_bytes;
 use bindery_gateway::{GatewayConfiguration, GatewayParts};
+use bindery_http::tls::{self, ClientIdentity};
 use bindery_http::{ClientCertificates, Clock as _, SystemClock};
 use bindery_resource_server::{Mode, outbound};
 use bindery_store::memory::ReplayMemory;
@@ -42,6 +43,12 @@ struct GatewayFile {
     /// Certification authorities that issuers' servers are trusted by, PEM; the system's without it.
     #[serde(default)]
     issuer_roots_file: Option<PathBuf>,
+    /// The certificate by which the gateway authenticates at introspection endpoints, PEM, leaf first.
+    #[serde(default)]
+    issuer_certificate_file: Option<PathBuf>,
+    /// Its private key, PEM.
+    #[serde(default)]
+    issuer_key_file: Option<PathBuf>,
     /// The gateway.
     gateway: GatewayConfiguration,
 }
@@ -53,10 +60,39 @@ impl GatewayFile {
             settings::require_private("nonce_key.file", &key.file)?;
         }
         let asked = guard.issuers.iter().filter_map(|issuer| issuer.introspection.as_ref());
+        if let Some(key) = &self.issuer_key_file {
+            settings::require_private("issuer_key_file", key)?;
+        }
         for secret in asked.filter_map(|introspection| introspection.client_secret_file.as_deref()) {
             settings::require_private("issuer.introspection.client_secret_file", secret)?;
         }
         Ok(())
+    }
+
+    /// The client for fetching issuers' keys and asking about tokens.
+    fn http_client(&self) -> anyhow::Result<reqwest::Client> {
+        let mut builder = outbound::http_client_builder();
+        let identity = self.identity()?;
+        if let Some(path) = &self.issuer_roots_file {
+            let pem = read_file("issuer_roots_file", path)?;
+            let tls = tls::client_config(&pem, identity.as_ref())
+                .with_context(|| format!("issuer_roots_file {} can't be used", path.display()))?;
+            builder = builder.tls_backend_preconfigured(tls);
+        } else if identity.is_some() {
+            bail!("issuer_certificate_file is shown to named issuers alone; set issuer_roots_file too");
+        }
+        builder.build().context("the client for fetching keys can't be made")
+    }
+
+    fn identity(&self) -> anyhow::Result<Option<ClientIdentity>> {
+        match (&self.issuer_certificate_file, &self.issuer_key_file) {
+            (None, None) => Ok(None),
+            (Some(certificate), Some(key)) => {
+                let identity = ClientIdentity::from_pem_files(certificate, key);
+                identity.map(Some).context("issuer_certificate_file and issuer_key_file can't be used")
+            }
+            _ => bail!("issuer_certificate_file and issuer_key_file belong together; set both or none"),
+        }
     }
 }
 
@@ -71,7 +107,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
     let parts = GatewayParts {
         replay: ReplayMemory::new(file.replay_entries, SystemClock.now(), random_bytes()?),
         clock: Arc::new(SystemClock),
-        http_client: http_client(file.issuer_roots_file.as_deref())?,
+        http_client: file.http_client()?,
         observer: None,
     };
     let edge = file.gateway.edge_policy().with_context(|| arguments.config.display().to_string())?;
@@ -100,16 +136,4 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
     gateway.shut_down(Duration::from_secs(10)).await;
     let drained = drain(&mut serving).await;
     stopped.and(drained).map(|()| Status::Done)
-}
-
-/// The client for fetching issuers' keys.
-fn http_client(roots: Option<&std::path::Path>) -> anyhow::Result<reqwest::Client> {
-    let mut builder = outbound::http_client_builder();
-    if let Some(path) = roots {
-        let pem = read_file("issuer_roots_file", path)?;
-        let tls = bindery_http::tls::client_config(&pem, None)
-            .with_context(|| format!("issuer_roots_file {} can't be used", path.display()))?;
-        builder = builder.tls_backend_preconfigured(tls);
-    }
-    builder.build().context("the client for fetching keys can't be made")
 }

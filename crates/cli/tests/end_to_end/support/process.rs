@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::DEADLINE;
@@ -184,9 +184,11 @@ impl Drop for Process {
         let _ = self.child.wait();
         // What was written last is read before anybody searches it.
         for stream in [&self.stdout, &self.stderr] {
-            let mut state = stream.state.lock().unwrap();
+            // A wait that panicked has poisoned the lock; what was written is there all the same.
+            let mut state = stream.state.lock().unwrap_or_else(PoisonError::into_inner);
             while !state.1 {
-                state = stream.changed.wait_timeout(state, DEADLINE).unwrap().0;
+                let waited = stream.changed.wait_timeout(state, DEADLINE);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
         }
     }

@@ -1,0 +1,185 @@
+//! A1 and A2: what the metadata and the key set say (4.1).
+
+use serde_json::Value;
+use url::Url;
+
+use super::{always, once};
+use crate::jwt::PERMITTED;
+use crate::run::modules;
+use crate::suite::Suite;
+use crate::variant::Variant;
+
+modules! {
+    metadata_says_what_is_certified: always,
+    metadata_has_no_unknown_name: once,
+    metadata_is_the_same_at_both_addresses: once,
+    key_set_has_public_keys_of_good_size_alone: with_signatures,
+}
+
+fn with_signatures(variant: Variant) -> bool {
+    variant.openid || variant.jarm
+}
+
+const ENDPOINTS: [&str; 12] = [
+    "authorization_endpoint",
+    "token_endpoint",
+    "pushed_authorization_request_endpoint",
+    "registration_endpoint",
+    "introspection_endpoint",
+    "revocation_endpoint",
+    "userinfo_endpoint",
+    "device_authorization_endpoint",
+    "backchannel_authentication_endpoint",
+    "end_session_endpoint",
+    "jwks_uri",
+    "check_session_iframe",
+];
+
+async fn metadata_says_what_is_certified(suite: &Suite) {
+    let (metadata, variant) = (&suite.site.metadata, suite.variant);
+    let issuer = Url::parse(&suite.site.issuer).unwrap();
+    assert_eq!(metadata["issuer"], suite.site.issuer);
+    assert!(issuer.scheme() == "https" && issuer.query().is_none() && issuer.fragment().is_none());
+    for name in ENDPOINTS {
+        if let Some(url) = metadata.get(name) {
+            assert_eq!(Url::parse(url.as_str().unwrap()).unwrap().scheme(), "https", "{name}");
+        }
+    }
+    assert!(metadata["token_endpoint"].is_string());
+    for name in ["require_pushed_authorization_requests", "tls_client_certificate_bound_access_tokens"] {
+        assert!(metadata.get(name).is_none_or(Value::is_boolean), "{name}");
+    }
+    let lists = |name: &str, value: &str| {
+        let listed = suite.advertised(name);
+        assert!(listed.iter().any(|known| known == value), "{name} lacks {value}: {listed:?}");
+    };
+    let permitted_alone = |name: &str| {
+        let listed = suite.advertised(name);
+        assert!(
+            !listed.is_empty() && listed.iter().all(|alg| PERMITTED.contains(&alg.as_str())),
+            "{name}: {listed:?}"
+        );
+    };
+    lists("token_endpoint_auth_methods_supported", "private_key_jwt");
+    if !variant.private_key_jwt() {
+        lists("token_endpoint_auth_methods_supported", "tls_client_auth");
+        lists("token_endpoint_auth_methods_supported", "self_signed_tls_client_auth");
+    }
+    permitted_alone("token_endpoint_auth_signing_alg_values_supported");
+    if variant.dpop() {
+        permitted_alone("dpop_signing_alg_values_supported");
+    } else {
+        assert_eq!(metadata["tls_client_certificate_bound_access_tokens"], true);
+    }
+    lists(
+        "grant_types_supported",
+        if variant.interactive() { "authorization_code" } else { "client_credentials" },
+    );
+    let aliases = metadata["mtls_endpoint_aliases"].as_object().unwrap();
+    assert!(aliases.keys().all(|name| metadata.get(name).is_some() && name != "authorization_endpoint"));
+    if !variant.interactive() {
+        return;
+    }
+    lists("grant_types_supported", "refresh_token");
+    lists("response_types_supported", "code");
+    lists("code_challenge_methods_supported", "S256");
+    assert_eq!(metadata["authorization_response_iss_parameter_supported"], true);
+    assert_eq!(metadata["require_pushed_authorization_requests"], true);
+    if variant.jarm {
+        lists("response_modes_supported", "jwt");
+        permitted_alone("authorization_signing_alg_values_supported");
+    }
+    if variant.signed_requests {
+        permitted_alone("request_object_signing_alg_values_supported");
+    }
+    if variant.openid {
+        lists("scopes_supported", "openid");
+        permitted_alone("id_token_signing_alg_values_supported");
+        lists("subject_types_supported", "public");
+        if metadata.get("userinfo_signing_alg_values_supported").is_some() {
+            permitted_alone("userinfo_signing_alg_values_supported");
+        }
+        assert!(metadata["userinfo_endpoint"].is_string());
+        assert!(!suite.advertised("claims_supported").is_empty());
+    }
+    for name in ["ui_locales_supported", "claims_locales_supported"] {
+        for locale in metadata.get(name).and_then(Value::as_array).into_iter().flatten() {
+            let locale = locale.as_str().unwrap();
+            let mut parts = locale.split('-');
+            let language = parts.next().unwrap();
+            assert!(
+                (2..=3).contains(&language.len()) && language.chars().all(|c| c.is_ascii_lowercase()),
+                "{locale}"
+            );
+            assert!(
+                parts.all(|part| part.len() == 2 && part.chars().all(|c| c.is_ascii_uppercase())),
+                "{locale}"
+            );
+        }
+    }
+}
+
+/// Names of RFC 8414, OpenID Connect Discovery and the registry of authorization server metadata.
+const KNOWN: &str = "issuer authorization_endpoint token_endpoint jwks_uri registration_endpoint scopes_supported \
+    response_types_supported response_modes_supported grant_types_supported token_endpoint_auth_methods_supported \
+    token_endpoint_auth_signing_alg_values_supported service_documentation ui_locales_supported op_policy_uri \
+    op_tos_uri revocation_endpoint revocation_endpoint_auth_methods_supported \
+    revocation_endpoint_auth_signing_alg_values_supported introspection_endpoint \
+    introspection_endpoint_auth_methods_supported introspection_endpoint_auth_signing_alg_values_supported \
+    code_challenge_methods_supported signed_metadata device_authorization_endpoint \
+    tls_client_certificate_bound_access_tokens mtls_endpoint_aliases nfv_token_signing_alg_values_supported \
+    userinfo_endpoint acr_values_supported subject_types_supported id_token_signing_alg_values_supported \
+    id_token_encryption_alg_values_supported id_token_encryption_enc_values_supported \
+    userinfo_signing_alg_values_supported userinfo_encryption_alg_values_supported \
+    userinfo_encryption_enc_values_supported request_object_signing_alg_values_supported \
+    request_object_encryption_alg_values_supported request_object_encryption_enc_values_supported \
+    display_values_supported claim_types_supported claims_supported claims_locales_supported \
+    claims_parameter_supported request_parameter_supported request_uri_parameter_supported \
+    require_request_uri_registration require_signed_request_object pushed_authorization_request_endpoint \
+    require_pushed_authorization_requests introspection_signing_alg_values_supported \
+    introspection_encryption_alg_values_supported introspection_encryption_enc_values_supported \
+    authorization_response_iss_parameter_supported check_session_iframe frontchannel_logout_supported \
+    backchannel_logout_supported backchannel_logout_session_supported end_session_endpoint \
+    frontchannel_logout_session_supported backchannel_token_delivery_modes_supported \
+    backchannel_authentication_endpoint backchannel_authentication_request_signing_alg_values_supported \
+    backchannel_user_code_parameter_supported authorization_details_types_supported \
+    dpop_signing_alg_values_supported authorization_signing_alg_values_supported \
+    authorization_encryption_alg_values_supported authorization_encryption_enc_values_supported \
+    protected_resources prompt_values_supported";
+
+async fn metadata_has_no_unknown_name(suite: &Suite) {
+    let unknown: Vec<&String> = suite.site.metadata.as_object().unwrap().keys().collect();
+    let unknown: Vec<_> =
+        unknown.into_iter().filter(|name| !KNOWN.split_whitespace().any(|known| known == *name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+async fn metadata_is_the_same_at_both_addresses(suite: &Suite) {
+    let url = format!("{}/.well-known/oauth-authorization-server", suite.site.issuer);
+    let response = suite.site.plain.get(url).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(response.headers()["content-type"].to_str().unwrap().starts_with("application/json"));
+    assert_eq!(response.json::<Value>().await.unwrap(), suite.site.metadata);
+}
+
+async fn key_set_has_public_keys_of_good_size_alone(suite: &Suite) {
+    let keys = suite.site.jwks["keys"].as_array().unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    for key in keys {
+        let kid = key["kid"].as_str().unwrap();
+        assert!(seen.insert(kid), "{kid} twice");
+        for private in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
+            assert!(key.get(private).is_none(), "{private} of {kid} is published");
+        }
+        match key["kty"].as_str().unwrap() {
+            "RSA" => assert!(crate::key::from_base64url(key["n"].as_str().unwrap()).len() >= 256),
+            "EC" => assert!(crate::key::from_base64url(key["x"].as_str().unwrap()).len() >= 28),
+            "OKP" => assert_eq!(key["crv"], "Ed25519"),
+            other => panic!("{other}"),
+        }
+        if let Some(alg) = key.get("alg") {
+            assert!(PERMITTED.contains(&alg.as_str().unwrap()), "{alg}");
+        }
+    }
+    assert!(!seen.is_empty());
+}
