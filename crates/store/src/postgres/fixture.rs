@@ -5,7 +5,8 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "in a test a panic is the verdict")]
 
 use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -81,12 +82,40 @@ impl PostgresServer {
     /// # Panics
     /// When it doesn't.
     pub fn crash_and_restart(&self) {
-        for action in [&["-m", "immediate", "stop"][..], &["-w", "-l", "log", "start"]] {
+        self.control(&["-m", "immediate", "stop"]);
+        self.control(&["-w", "-l", "log", "start"]);
+    }
+
+    /// Starts it again with a port of loopback, on which it shows this certificate, and gives the port. Its socket
+    /// is another one from then on.
+    ///
+    /// # Panics
+    /// When it doesn't.
+    #[must_use]
+    pub fn restart_with_tls(&self, certificate: &str, key: &str) -> u16 {
+        for (name, text) in [("server.pem", certificate), ("server.key", key)] {
             let mut shell = shell(&self.directory);
-            shell.args(["-c", r#"cd "$1"; shift; exec "$@" >/dev/null 2>&1"#, "sh"]).arg(&self.directory);
-            shell.arg(programs().unwrap().join("pg_ctl")).args(["-D", "data"]).args(action);
-            assert!(shell.status().unwrap().success(), "{action:?}");
+            shell.args(["-c", r#"umask 077; cat >"$1""#, "sh"]).arg(self.directory.join(name));
+            let mut writing = shell.stdin(Stdio::piped()).spawn().unwrap();
+            writing.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+            assert!(writing.wait().unwrap().success());
         }
+        // Free a moment ago; when somebody takes it in between, the start fails and says so.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let options = format!(
+            "-p {port} -c listen_addresses=127.0.0.1 -c ssl=on -c ssl_cert_file=../server.pem \
+             -c ssl_key_file=../server.key"
+        );
+        self.control(&["-m", "fast", "-w", "stop"]);
+        self.control(&["-w", "-l", "log", "-o", &options, "start"]);
+        port
+    }
+
+    fn control(&self, arguments: &[&str]) {
+        let mut shell = shell(&self.directory);
+        shell.args(["-c", r#"cd "$1"; shift; exec "$@" >/dev/null 2>&1"#, "sh"]).arg(&self.directory);
+        shell.arg(programs().unwrap().join("pg_ctl")).args(["-D", "data"]).args(arguments);
+        assert!(shell.status().unwrap().success(), "pg_ctl {arguments:?}");
     }
 }
 

@@ -274,3 +274,37 @@ fn a_server_elsewhere_must_show_who_it_is() {
         driver(url).unwrap();
     }
 }
+
+/// The certificate's name and its authority are both looked at.
+#[tokio::test]
+async fn a_server_is_trusted_for_its_certificate_and_for_nothing_else() {
+    let Some(server) = PostgresServer::start() else { return };
+    let authority = || {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut parameters = rcgen::CertificateParams::default();
+        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        rcgen::CertifiedIssuer::self_signed(parameters, key).unwrap()
+    };
+    let (ours, other) = (authority(), authority());
+    let key = rcgen::KeyPair::generate().unwrap();
+    let leaf = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let leaf = leaf.signed_by(&key, &ours).unwrap();
+    let port = server.restart_with_tls(&leaf.pem(), &key.serialize_pem());
+    let directory = tempfile::tempdir().unwrap();
+    for (name, authority) in [("ours", &ours), ("other", &other)] {
+        std::fs::write(directory.path().join(name), authority.pem()).unwrap();
+    }
+    let url = |host: &str, authority: Option<&str>| {
+        let root = authority.map(|name| format!("&sslrootcert={}", directory.path().join(name).display()));
+        let root = root.unwrap_or_default();
+        format!("postgres://bindery@{host}:{port}/postgres?sslmode=verify-full{root}")
+    };
+    let open = async |url: String| PostgresStore::open(&PostgresOptions::new(url, "bindery")).await;
+    open(url("localhost", Some("ours"))).await.unwrap().check().await.unwrap();
+    for distrusted in
+        [url("localhost", Some("other")), url("localhost", None), url("127.0.0.1", Some("ours"))]
+    {
+        let error = open(distrusted).await.unwrap_err().to_string();
+        assert!(error.contains("certificate"), "{error}");
+    }
+}
