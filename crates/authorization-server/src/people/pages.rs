@@ -133,8 +133,6 @@ fn protect(headers: &mut HeaderMap, allowed: &Allowed) {
     let policy = HeaderValue::from_str(&policy)
         .unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'"));
     headers.insert(CONTENT_SECURITY_POLICY, policy);
-    // FSP-NET-09: a browser that was here once never asks this host without TLS again.
-    headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(STRICT_TRANSPORT_SECURITY, OVER_TLS_ALONE);

@@ -16,12 +16,15 @@ use super::variant::{ClientAuth, Sender, Variant};
 /// How many modules run at once: as many as keep two processors busy.
 const AT_ONCE: usize = 6;
 
+/// A module at work.
+type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// One module: its name, where it applies, and what it does.
 #[derive(Clone, Copy)]
 pub(crate) struct Module {
     pub(crate) name: &'static str,
     pub(crate) applies: fn(Variant) -> bool,
-    pub(crate) run: fn(Arc<Suite>) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+    pub(crate) run: fn(Arc<Suite>) -> Running,
 }
 
 /// A table of modules from the names of functions that take `&Suite`, each with where it applies.

@@ -43,7 +43,8 @@ impl House {
                  `chromium` and `chromium-driver`"
             );
             let skipped = "SKIPPED: chromedriver is not installed, so nothing was shown about real browsers";
-            writeln!(std::io::stderr(), "{skipped}").unwrap();
+            assert!(!skipped.is_empty());
+            tell(skipped);
             return None;
         };
         let client = Upstream::start();

@@ -23,8 +23,8 @@ pub(super) async fn metadata_says_what_is_certified(site: &Site) {
     lists("token_endpoint_auth_methods_supported", "client_secret_basic");
     lists("token_endpoint_auth_methods_supported", "client_secret_post");
     lists("code_challenge_methods_supported", "S256");
-    for (name, modes) in [("response_modes_supported", ["query", "form_post"])] {
-        modes.iter().for_each(|mode| lists(name, mode));
+    for mode in ["query", "form_post"] {
+        lists("response_modes_supported", mode);
     }
     for name in
         ["request_parameter_supported", "request_uri_parameter_supported", "claims_parameter_supported"]
