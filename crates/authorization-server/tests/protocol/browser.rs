@@ -8,7 +8,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use axum::body::{Body, to_bytes};
 use bindery_http::Peer;
 use http::{HeaderMap, Request, StatusCode};
-use tower::ServiceExt as _;
 
 use crate::support::{ISSUER, World, form};
 
@@ -101,7 +100,7 @@ impl<'w> Browser<'w> {
         let mut peer = Peer::plaintext(SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000)));
         peer.encrypted = true;
         request.extensions_mut().insert(peer);
-        let response = self.world.router.clone().oneshot(request).await.unwrap();
+        let response = crate::exchange::exchange(&self.world.router, request).await;
         let (parts, body) = response.into_parts();
         for cookie in parts.headers.get_all("set-cookie") {
             self.keep(cookie.to_str().unwrap());

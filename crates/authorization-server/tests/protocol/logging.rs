@@ -17,6 +17,7 @@ struct ThreadLog;
 
 impl Write for ThreadLog {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        crate::exchange::record::log(bytes);
         LOG.with_borrow_mut(|log| log.extend_from_slice(bytes));
         Ok(bytes.len())
     }

@@ -25,6 +25,7 @@ mod dpop;
 mod durable;
 mod encryption;
 mod exceptions;
+mod exchange;
 mod introspection;
 mod issuer_keys;
 mod jwks_uri;

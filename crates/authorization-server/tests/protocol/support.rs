@@ -24,9 +24,9 @@ use bindery_store::memory::{MemoryStore, ReplayMemory};
 use http::{HeaderMap, Request, StatusCode};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
 use serde_json::{Value, json};
-use tower::ServiceExt as _;
 
 pub(crate) use crate::clients::Setup;
+use crate::exchange::exchange;
 
 pub(crate) const ISSUER: &str = "https://id.example";
 pub(crate) const MTLS: &str = "https://mtls.id.example";
@@ -351,7 +351,7 @@ impl World {
             None => PresentedCertificate::Absent(CertificateAbsence::NotOffered),
         };
         request.extensions_mut().insert(peer);
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = exchange(&self.router, request).await;
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, 1 << 20).await.unwrap();
         // What is no JSON is kept as text.

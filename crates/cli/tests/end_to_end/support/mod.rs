@@ -82,6 +82,7 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         if !std::thread::panicking() {
+            self.watch.write_down();
             self.watch.require_silence();
         }
     }
