@@ -1,7 +1,8 @@
 //! `/interactions/{id}`: an application that brings its own login reads what is asked of the person and says who
 //! it is. It is a resource of the server like userinfo: a sender-constrained token with its own scope, never
-//! bearer. The application's word takes effect only in the browser that began the request, so neither a
-//! stolen identifier nor a link sent to somebody else signs anybody in.
+//! bearer. The application's word takes effect only in the browser that began the request, and only with the
+//! verifier that the application hands to the browser it saw: so neither a stolen identifier nor a link sent to
+//! somebody else signs anybody in.
 
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
@@ -100,9 +101,7 @@ pub(crate) async fn read(
         Err(refusal) => return refusal,
     };
     let mut response = match interaction::load_any(server, &id, now).await {
-        Ok(interaction) => {
-            super::json(StatusCode::OK, description(server, &interaction).to_string().into_bytes())
-        }
+        Ok(interaction) => super::json(StatusCode::OK, description(&interaction).to_string().into_bytes()),
         Err(fault) => Refused::of(fault).answer(),
     };
     admission.dress(&mut response);
@@ -127,8 +126,8 @@ pub(crate) async fn submit(
         Err(_) => Err(Refused::request("The body is longer than 64 KiB or came too slowly.")),
     };
     let mut response = match decided {
-        Ok(()) => {
-            let body = json!({"resume_uri": resume_uri(server, &id)});
+        Ok(verifier) => {
+            let body = json!({"resume_uri": resume_uri(server, &id, &verifier)});
             super::json(StatusCode::OK, body.to_string().into_bytes())
         }
         Err(refused) => refused.answer(),
@@ -153,12 +152,13 @@ async fn admit(server: &Server, parts: &mut Parts, now: UnixTime) -> Result<Admi
     own_resource::verify(server, parts, &demand, now).await
 }
 
-fn resume_uri(server: &Server, id: &str) -> String {
-    format!("{}/interactions/{id}/resume", server.settings.issuer.trim_end_matches('/'))
+fn resume_uri(server: &Server, id: &str, verifier: &str) -> String {
+    let issuer = server.settings.issuer.trim_end_matches('/');
+    format!("{issuer}/interactions/{id}/resume?verifier={verifier}")
 }
 
 /// What a login page needs to know; whose browser it is stays with us.
-fn description(server: &Server, interaction: &Interaction) -> Value {
+fn description(interaction: &Interaction) -> Value {
     let ask = &interaction.state.ask;
     let client = &interaction.client.metadata;
     let display = &client.display;
@@ -183,7 +183,6 @@ fn description(server: &Server, interaction: &Interaction) -> Value {
         "login_hint": ask.login_hint,
         "ui_locales": ask.ui_locales,
         "started_at": interaction.started_at(),
-        "resume_uri": resume_uri(server, &interaction.id),
     })
 }
 
@@ -199,7 +198,8 @@ fn words(prompt: Prompt) -> Vec<&'static str> {
     .collect()
 }
 
-async fn decide(server: &Server, id: &str, body: &[u8], now: UnixTime) -> Result<(), Refused> {
+/// Gives the verifier with which the browser comes back.
+async fn decide(server: &Server, id: &str, body: &[u8], now: UnixTime) -> Result<String, Refused> {
     let interaction = interaction::load_any(server, id, now).await.map_err(Refused::of)?;
     let members = json::parse_object(body)
         .map_err(|_| Refused::request("The body is not one JSON object without duplicate members."))?;
@@ -324,7 +324,9 @@ async fn take_up(server: &Server, id: &str, request: Request) -> Result<Response
     let Submission { headers, now, .. } = &submission;
     let loaded = interaction::load(server, id, headers, *now).await;
     let interaction = loaded.map_err(|fault| fault.page(server, headers))?;
-    let decision = match interaction.decision().cloned() {
+    let decided = interaction.decision(submission.form.get("verifier"));
+    let decided = decided.map_err(|fault| fault.page(server, headers))?.cloned();
+    let decision = match decided {
         Some(Decision::SignedIn { subject, .. }) if is_disabled(server, &subject, headers).await? => {
             Some(Decision::Denied)
         }

@@ -12,7 +12,7 @@ use bindery_core::encoding::base64url;
 use bindery_core::oauth::authorization_request::{Ask, AuthorizationError, AuthorizationRequest};
 use bindery_core::oauth::scope::Scope;
 use bindery_core::time::UnixTime;
-use bindery_crypto::{AwsLc, random_token};
+use bindery_crypto::{AwsLc, equal_in_constant_time, random_token};
 use bindery_store::authorization::{PendingUpdate, Spending};
 use bindery_store::record::{PendingKind, PendingRecord};
 use http::HeaderMap;
@@ -65,8 +65,16 @@ pub(crate) struct State {
     consent: Option<Consent>,
     /// What an application that brings its own login has found out, until the browser comes back.
     #[serde(default)]
-    decision: Option<Decision>,
+    decision: Option<Decided>,
     started_at: i64,
+}
+
+/// What an application said, and the digest of the secret that it was given for the browser: whoever has no more
+/// than the interaction's name and the browser that began it can't take up what somebody else's visit decided.
+#[derive(Clone, Serialize, Deserialize)]
+struct Decided {
+    decision: Decision,
+    verifier: String,
 }
 
 /// What an application found out about the person at the browser.
@@ -295,12 +303,22 @@ impl Interaction {
         self.state.started_at
     }
 
-    /// What the application has decided.
-    pub(crate) const fn decision(&self) -> Option<&Decision> {
-        self.state.decision.as_ref()
+    /// What the application has decided, for a browser that brings the verifier which was given with it.
+    ///
+    /// # Errors
+    /// [`PageFault::OtherBrowser`] without it: somebody else was sent to the application with this
+    /// interaction's name.
+    pub(crate) fn decision(&self, verifier: Option<&str>) -> Result<Option<&Decision>, PageFault> {
+        let Some(decided) = &self.state.decision else { return Ok(None) };
+        let given = verifier.map(|verifier| base64url::encode(digest(verifier))).unwrap_or_default();
+        match equal_in_constant_time(given.as_bytes(), decided.verifier.as_bytes()) {
+            true => Ok(Some(&decided.decision)),
+            false => Err(PageFault::OtherBrowser),
+        }
     }
 
-    /// Saves what the application has decided; the browser that began it takes it up.
+    /// Saves what the application has decided, and gives the verifier with which the browser that began it takes
+    /// it up.
     ///
     /// # Errors
     /// [`PageFault::Over`] when it was decided or ended before.
@@ -309,12 +327,14 @@ impl Interaction {
         server: &Server,
         decision: Decision,
         now: UnixTime,
-    ) -> Result<(), PageFault> {
+    ) -> Result<String, PageFault> {
         if self.state.decision.is_some() {
             return Err(PageFault::Over);
         }
-        self.state.decision = Some(decision);
-        self.save(server, now).await
+        let verifier = random_token().map_err(|_| PageFault::Unavailable)?;
+        self.state.decision = Some(Decided { decision, verifier: base64url::encode(digest(&verifier)) });
+        self.save(server, now).await?;
+        Ok(verifier)
     }
 
     async fn insert(&self, server: &Server, now: UnixTime) -> Result<(), PageFault> {

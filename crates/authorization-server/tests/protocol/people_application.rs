@@ -108,14 +108,19 @@ async fn an_application_signs_in_whoever_is_at_the_browser_that_began() {
     let asked = app.read(&id).await.ok();
     assert_eq!(asked["client"]["client_name"], "Web");
     assert_eq!((&asked["scope"], &asked["login_hint"]), (&json!("openid read"), &json!("alice")));
-    let resume = asked["resume_uri"].as_str().unwrap().to_owned();
-    let early = browser.get(&resume).await;
+    let without = format!("/interactions/{id}/resume");
+    let early = browser.get(&without).await;
     assert!(early.left_for.unwrap().starts_with(LOGIN), "not yet: back to the application");
-    assert_eq!(app.say(&id, alice(&world)).await.ok()["resume_uri"], resume.as_str());
+    let resume = app.say(&id, alice(&world)).await.ok()["resume_uri"].as_str().unwrap().to_owned();
     let thief = Browser::new(&world);
     thief.get(&authorize("web", &world.pushed(world.push("web")).await)).await;
     let stolen = thief.get(&resume).await;
     assert!(stolen.left_for.is_none() && stolen.html.contains("other_browser"), "{}", stolen.html);
+    // Whoever began it and sent somebody else to the application has the browser, and not the verifier.
+    for url in [&without, &format!("{without}?verifier=x")] {
+        let began = browser.get(url).await;
+        assert!(began.left_for.is_none() && began.html.contains("other_browser"), "{}", began.html);
+    }
     let consent = browser.get(&resume).await;
     assert!(consent.element("allow").is_some(), "{}", consent.html);
     let code = browser.press(&consent, "allow", &[]).await.answer("code").unwrap();
@@ -134,9 +139,9 @@ async fn an_application_that_refuses_is_reported_as_access_denied() {
     let world = world().await;
     let (app, browser) = (Application::new(&world).await, Browser::new(&world));
     let (_, id) = sent_to_application(&browser, &world, world.push("web")).await;
-    app.say(&id, json!({"result": "denied"})).await.ok();
+    let said = app.say(&id, json!({"result": "denied"})).await.ok();
     app.say(&id, alice(&world)).await.error(409, "interaction_over");
-    let page = browser.get(&format!("/interactions/{id}/resume")).await;
+    let page = browser.get(said["resume_uri"].as_str().unwrap()).await;
     assert_eq!(page.answer("error").as_deref(), Some("access_denied"));
 }
 
