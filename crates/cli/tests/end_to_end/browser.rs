@@ -42,7 +42,8 @@ impl House {
                 "chromedriver does not start, and BINDERY_REQUIRE_BROWSER is set; install Debian's packages \
                  `chromium` and `chromium-driver`"
             );
-            let skipped = b"SKIPPED: chromedriver is not installed, so nothing was shown about real browsers\n";
+            let skipped =
+                b"SKIPPED: chromedriver is not installed, so nothing was shown about real browsers\n";
             std::io::stderr().write_all(skipped).unwrap();
             return None;
         };
