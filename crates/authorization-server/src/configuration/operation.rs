@@ -67,7 +67,8 @@ impl Default for LimitsConfiguration {
             sign_in: RateConfiguration::new(5.0, 60),
             client: RateConfiguration::new(1000.0, 4000),
             key: RateConfiguration::new(100.0, 400),
-            account: RateConfiguration::new(0.2, 20),
+            // Guessing is slowed by the lock; this bounds the work, and must let a busy account's sign-ins through.
+            account: RateConfiguration::new(2.0, 100),
             user_code: RateConfiguration::new(0.1, 10),
         }
     }

@@ -233,6 +233,8 @@ key_file = "{private}"
 path = "{store}"
 durability = "normal"
 [server]
+# Hundreds of people sign in at once here, from one address; the suite itself does so one by one.
+limits = {{ enabled = false }}
 issuer = "{issuer}"
 mtls_base_url = "{mtls}"
 profile = "fapi2-security"
