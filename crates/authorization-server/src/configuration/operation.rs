@@ -68,7 +68,7 @@ impl Default for LimitsConfiguration {
             client: RateConfiguration::new(1000.0, 4000),
             key: RateConfiguration::new(100.0, 400),
             // Guessing is slowed by the lock; this bounds the work, and must let a busy account's sign-ins through.
-            account: RateConfiguration::new(2.0, 100),
+            account: RateConfiguration::new(2.0, 30),
             user_code: RateConfiguration::new(0.1, 10),
         }
     }

@@ -106,7 +106,7 @@ async fn tries_with_one_name_are_limited_whether_there_is_such_an_account_or_not
     let mut answers = Vec::new();
     for name in ["alice", "nobody", "not a name"] {
         let (browser, page) = login_page(&world).await;
-        for _ in 0..20 {
+        for _ in 0..30 {
             try_password(&browser, &page, name, "wrong password").await;
         }
         let limited = try_password(&browser, &page, name, PASSWORD).await;
