@@ -173,7 +173,8 @@ pub(crate) fn cpu(path: &str) -> f64 {
     (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) * 10_000.0
 }
 
-fn binary() -> PathBuf {
+/// The binary under load: the released one, or what `BINDERY` names.
+pub(crate) fn binary() -> PathBuf {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/bindery");
     std::env::var_os("BINDERY").map_or(built, PathBuf::from)
 }

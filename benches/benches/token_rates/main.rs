@@ -28,6 +28,12 @@ const SETTLING: Duration = Duration::from_secs(35);
 pub(crate) const CONNECTIONS: usize = 32;
 
 fn main() {
+    if !estate::binary().is_file() {
+        println!(
+            "token_rates: skipped; it drives the released binary: `cargo build --release -p bindery` first"
+        );
+        return;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     if std::env::args().any(|argument| argument == "million") {
         runtime.block_on(million());
