@@ -2,7 +2,6 @@
 //! the browser carries, pushed, signed or plain, and hands it to `interaction`. With a pushed request nothing
 //! else in the query counts (PAR-X-01). It redirects nowhere that was not validated for this client.
 
-use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bindery_core::oauth::authorization_request::{
@@ -13,6 +12,7 @@ use bindery_core::time::UnixTime;
 use http::{HeaderMap, Method};
 use std::sync::Arc;
 
+use super::read_capped;
 use crate::authorization::by_reference;
 use crate::authorization::pushed::{self, PushedState, REQUEST_URI_PREFIX};
 use crate::authorization::request::{self, Channel};
@@ -32,7 +32,8 @@ pub(crate) async fn answer(State(server): State<AuthorizationServer>, request: R
     let now = server.clock.now();
     let (parts, body) = request.into_parts();
     let body = match parts.method {
-        Method::POST => to_bytes(body, MAXIMUM_FORM).await.map(Some),
+        // A browser that trickles its form does not hold a place for ever.
+        Method::POST => read_capped(body, MAXIMUM_FORM).await.map(Some),
         _ => Ok(None),
     };
     let form = match body {

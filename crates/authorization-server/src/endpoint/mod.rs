@@ -67,7 +67,10 @@ impl FormRequest {
         identity_headers::strip_untrusted(&mut parts.headers, peer.as_ref(), &server.edge)
             .report(peer.as_ref());
         require_form(&parts.headers)?;
-        let body = read_body(body, BODY_DEADLINE).await?;
+        let body = read_capped(body, MAXIMUM_FORM).await.map_err(|unreadable| match unreadable {
+            BodyUnreadable::TooLong => TokenError::Form(FormInvalid::TooLong),
+            BodyUnreadable::TooSlow => TokenError::BodyTooSlow,
+        })?;
         Ok(Self { parts, body, arrived_at: server.clock.now() })
     }
 
@@ -83,13 +86,6 @@ impl FormRequest {
     }
 }
 
-async fn read_body(body: Body, deadline: Duration) -> Result<Bytes, TokenError> {
-    match tokio::time::timeout(deadline, to_bytes(body, MAXIMUM_FORM)).await {
-        Ok(read) => read.map_err(|_| TokenError::Form(FormInvalid::TooLong)),
-        Err(_) => Err(TokenError::BodyTooSlow),
-    }
-}
-
 /// Why a body is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyUnreadable {
@@ -99,7 +95,11 @@ pub(crate) enum BodyUnreadable {
 
 /// A body of at most `cap` bytes that arrives in time.
 pub(crate) async fn read_capped(body: Body, cap: usize) -> Result<Bytes, BodyUnreadable> {
-    match tokio::time::timeout(BODY_DEADLINE, to_bytes(body, cap)).await {
+    read_within(body, cap, BODY_DEADLINE).await
+}
+
+async fn read_within(body: Body, cap: usize, deadline: Duration) -> Result<Bytes, BodyUnreadable> {
+    match tokio::time::timeout(deadline, to_bytes(body, cap)).await {
         Ok(read) => read.map_err(|_| BodyUnreadable::TooLong),
         Err(_) => Err(BodyUnreadable::TooSlow),
     }
@@ -229,7 +229,7 @@ mod tests {
     #[tokio::test]
     async fn rejects_a_body_that_does_not_arrive_in_time() {
         let silent = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
-        let outcome = read_body(Body::from_stream(silent), Duration::ZERO).await;
-        assert_eq!(outcome, Err(TokenError::BodyTooSlow));
+        let outcome = read_within(Body::from_stream(silent), MAXIMUM_FORM, Duration::ZERO).await;
+        assert_eq!(outcome, Err(BodyUnreadable::TooSlow));
     }
 }
