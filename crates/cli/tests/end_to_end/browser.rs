@@ -69,7 +69,7 @@ impl House {
     fn sign_in(&self, password: &str) {
         self.browser.fill("username", "alice");
         self.browser.fill("password", password);
-        self.browser.click("login");
+        self.browser.follow("login");
     }
 
     /// The browser has come to the client, with a code.
@@ -140,17 +140,17 @@ fn a_person_signs_in_and_allows_without_script() {
     house.sign_in(PASSWORD);
     assert!(browser.source().contains("Shop &amp; &lt;Söhne&gt;"));
     browser.picture("consent");
-    browser.click("allow");
+    browser.follow("allow");
     house.require_code();
     house.ask("&prompt=consent");
-    browser.click("deny");
+    browser.follow("deny");
     browser.wait("refusal", |browser| browser.url().contains("error=access_denied"));
     house.ask("&response_mode=form_post");
     assert!(browser.shows("continue"), "without script, a button sends the answer on");
-    browser.click("continue");
+    browser.follow("continue");
     house.require_posted_answer();
     browser.go(&format!("{}/logout", house.issuer));
-    browser.click("logout");
+    browser.follow("logout");
     browser.picture("logged-out");
     browser.go(&format!("{}/account", house.issuer));
     assert!(browser.url().contains("/login"));
@@ -162,7 +162,7 @@ fn an_answer_is_posted_to_the_client_by_itself_with_script() {
     let Some(house) = House::start(true) else { return };
     house.ask("&response_mode=form_post");
     house.sign_in(PASSWORD);
-    house.browser.click("allow");
+    house.browser.follow("allow");
     house.require_posted_answer();
     house.require_content();
 }
@@ -181,15 +181,15 @@ fn a_person_adds_a_passkey_and_signs_in_with_it() {
     assert!(browser.has("notice"), "{:#?}\n{}", browser.complaints(), browser.source());
     assert!(browser.source().contains("Test device"));
     browser.picture("account");
-    browser.click("logout-link");
-    browser.click("logout");
+    browser.follow("logout-link");
+    browser.follow("logout");
     house.ask("&acr_values=two");
     browser.wait("passkey button", |browser| browser.shows("passkey"));
     browser.picture("login-passkey");
     browser.click("passkey");
     browser.wait("consent", |browser| browser.has("allow") || browser.shows("passkey-failed"));
     assert!(browser.has("allow"), "{:#?}\n{}", browser.complaints(), browser.source());
-    browser.click("allow");
+    browser.follow("allow");
     house.require_code();
     house.require_content();
 }

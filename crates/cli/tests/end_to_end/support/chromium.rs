@@ -92,9 +92,21 @@ impl Chromium {
         self.call("POST", &format!("/element/{element}/value"), json!({"text": text}));
     }
 
-    /// Clicks the element with this id.
+    /// Clicks the element with this id, which leads to no other page by itself.
     pub(crate) fn click(&self, id: &str) {
+        self.click_element(&self.element(id));
+    }
+
+    /// Clicks the link or button with this id and waits until its page is gone. WebDriver's click may come back
+    /// before the browser has begun to leave; a `go` right after it would be overtaken by the page asked for here.
+    pub(crate) fn follow(&self, id: &str) {
         let element = self.element(id);
+        self.click_element(&element);
+        let name = format!("{}/element/{element}/name", self.session);
+        self.wait("page behind the button", |browser| browser.try_call("GET", &name, None).is_err());
+    }
+
+    fn click_element(&self, element: &str) {
         self.call("POST", &format!("/element/{element}/click"), json!({}));
     }
 
