@@ -139,8 +139,6 @@ pub(crate) struct Server {
     pub(crate) proof_memory: ProofMemory,
     pub(crate) blocked_keys: BlockedKeys,
     pub(crate) registrations: Registrations,
-    /// Held while an administrator's change of a client is read, judged and written.
-    pub(crate) client_changes: tokio::sync::Mutex<()>,
     pub(crate) audit: AuditLog,
     pub(crate) people: People,
     /// Under which pairwise subjects are made; as lasting as the sealing key.
@@ -221,7 +219,6 @@ impl AuthorizationServer {
             proof_memory,
             blocked_keys,
             registrations: Registrations::default(),
-            client_changes: tokio::sync::Mutex::new(()),
             audit,
             people,
             pairwise_key,

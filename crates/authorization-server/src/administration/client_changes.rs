@@ -1,12 +1,13 @@
-//! Changes of a client in the store. Each is read, judged and written as one change: whoever names an older
-//! state is refused, and two administrators at once never overwrite each other unseen. What a change lets
-//! through is what the server itself would accept of a new client.
+//! Changes of a client in the store. A change is written only over the state that was read and judged: whoever
+//! names an older state is refused, and two administrators at once, at whatever nodes, never overwrite each
+//! other unseen. What a change lets through is what the server itself would accept of a new client.
 
 use axum::Extension;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use bindery_core::encoding::base64url;
 use bindery_core::time::UnixTime;
+use bindery_store::authorization::ClientUpdate;
 use bindery_store::record::ClientRecord;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -85,7 +86,6 @@ pub(super) async fn replace(
     JsonBody(members): JsonBody<Map<String, Value>>,
 ) -> Result<Response, Problem> {
     let server = &*server.0;
-    let _changing = server.client_changes.lock().await;
     let record = changeable(server, &client_id, &headers).await?;
     let changed = with_members(server, &record, members)?;
     save(server, changed, "replaced", &administrator).await
@@ -106,7 +106,6 @@ pub(super) async fn patch(
     let server = &*server.0;
     let (parts, body) = request.into_parts();
     let changes = body::read(&parts.headers, body, "application/merge-patch+json").await?;
-    let _changing = server.client_changes.lock().await;
     let record = changeable(server, &client_id, &parts.headers).await?;
     let mut metadata = record.metadata.clone();
     merge(&mut metadata, Value::Object(changes));
@@ -148,7 +147,6 @@ pub(super) async fn set_policy(
     JsonBody(policy): JsonBody<Policy>,
 ) -> Result<Response, Problem> {
     let server = &*server.0;
-    let _changing = server.client_changes.lock().await;
     let record = changeable(server, &client_id, &headers).await?;
     let mut members = record.metadata.as_object().cloned().unwrap_or_default();
     for name in POLICY {
@@ -174,7 +172,12 @@ pub(super) async fn disable(
     Extension(administrator): Extension<Administrator>,
     Path(client_id): Path<String>,
 ) -> Result<Response, Problem> {
-    set_disabled(&server.0, &client_id, true, &administrator).await
+    let server = &*server.0;
+    server.clients.require_changeable(&client_id)?;
+    // Nothing is judged: whatever the client is at that moment, it is disabled.
+    server.store.disable_client(&client_id, server.clock.now()).await?;
+    let record = find(server, &client_id).await?;
+    Ok(changed(server, record, "disabled", &administrator))
 }
 
 /// Enables a disabled client. One that was offboarded stays disabled for ever.
@@ -186,27 +189,18 @@ pub(super) async fn enable(
     Extension(administrator): Extension<Administrator>,
     Path(client_id): Path<String>,
 ) -> Result<Response, Problem> {
-    set_disabled(&server.0, &client_id, false, &administrator).await
-}
-
-async fn set_disabled(
-    server: &Server,
-    client_id: &str,
-    disabled: bool,
-    administrator: &Administrator,
-) -> Result<Response, Problem> {
-    let _changing = server.client_changes.lock().await;
-    server.clients.require_changeable(client_id)?;
-    let mut record = find(server, client_id).await?;
-    if !disabled && Facts::of(&record).offboarded_at().is_some() {
+    let server = &*server.0;
+    server.clients.require_changeable(&client_id)?;
+    let mut record = find(server, &client_id).await?;
+    if Facts::of(&record).offboarded_at().is_some() {
         return Err(Problem::new(
             Kind::Conflict,
             "the client was offboarded, and its keys are blocked",
             "register a new client with new keys",
         ));
     }
-    record.disabled = disabled;
-    save(server, record, if disabled { "disabled" } else { "enabled" }, administrator).await
+    record.disabled = false;
+    save(server, record, "enabled", &administrator).await
 }
 
 /// Gives a client a new secret.
@@ -221,7 +215,6 @@ pub(super) async fn rotate_secret(
 ) -> Result<Answer<SecretRotated>, Problem> {
     let server = &*server.0;
     let now = server.clock.now();
-    let _changing = server.client_changes.lock().await;
     server.clients.require_changeable(&client_id)?;
     let mut record = find(server, &client_id).await?;
     let members = record.metadata.as_object().cloned().unwrap_or_default();
@@ -268,9 +261,8 @@ pub(super) async fn delete(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let server = &*server.0;
-    let _changing = server.client_changes.lock().await;
-    changeable(server, &client_id, &headers).await?;
-    server.store.delete_client(&client_id).await?;
+    let record = changeable(server, &client_id, &headers).await?;
+    require_updated(server.store.delete_client(&client_id, Some(record.revision)).await?)?;
     let administrator = Some(administrator.name.as_str());
     server.audit.record(AuditEvent::ClientDeleted { client_id: &client_id, administrator });
     Ok(body::no_content())
@@ -320,9 +312,15 @@ fn with_members(
         facts.former_secret = None;
     }
     let enrolment = enrol(server, members, &facts, server.clock.now())?;
-    Ok(ClientRecord { disabled: record.disabled, created_at: record.created_at, ..enrolment.record })
+    Ok(ClientRecord {
+        disabled: record.disabled,
+        created_at: record.created_at,
+        revision: record.revision,
+        ..enrolment.record
+    })
 }
 
+/// Writes a change of the state that was read, if that still is the state of the client.
 async fn save(
     server: &Server,
     mut record: ClientRecord,
@@ -330,11 +328,29 @@ async fn save(
     administrator: &Administrator,
 ) -> Result<Response, Problem> {
     record.updated_at = server.clock.now();
-    server.store.update_client(&record).await?;
+    require_updated(server.store.update_client(&record).await?)?;
+    record.revision = record.revision.saturating_add(1);
+    Ok(changed(server, record, change, administrator))
+}
+
+fn require_updated(update: ClientUpdate) -> Result<(), Problem> {
+    match update {
+        ClientUpdate::Updated => Ok(()),
+        ClientUpdate::Stale => Err(entity_tag::changed_meanwhile()),
+    }
+}
+
+/// Tells the audit trail and the administrator.
+fn changed(
+    server: &Server,
+    record: ClientRecord,
+    change: &'static str,
+    administrator: &Administrator,
+) -> Response {
     server.audit.record(AuditEvent::ClientChanged {
         client_id: &record.client_id,
         change,
         administrator: Some(&administrator.name),
     });
-    Ok(tagged(StatusCode::OK, ClientView::of(record)).into_response())
+    tagged(StatusCode::OK, ClientView::of(record)).into_response()
 }

@@ -58,6 +58,9 @@ pub(super) struct ClientView {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) offboarded_because: Option<String>,
+    /// Which state of the record this is. Two changes within a second differ in it, secrets too.
+    #[serde(skip)]
+    revision: u64,
 }
 
 impl ClientView {
@@ -77,6 +80,7 @@ impl ClientView {
             offboarded_because: facts.offboarded_because,
             registered_by: facts.registered_by,
             initial_access_token: facts.initial_access_token,
+            revision: record.revision,
         }
     }
 
@@ -99,11 +103,12 @@ impl ClientView {
             unused_until: None,
             offboarded_at: None,
             offboarded_because: None,
+            revision: 0,
         }
     }
 
     /// The tag of this state of the client.
     pub(super) fn tag(&self) -> String {
-        entity_tag::of(self)
+        entity_tag::of(&(self, self.revision))
     }
 }

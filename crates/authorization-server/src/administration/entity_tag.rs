@@ -43,13 +43,15 @@ pub(super) fn require_match(headers: &HeaderMap, current: &str) -> Result<(), Pr
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .any(|tag| matches!(tag.trim(), "*") || tag.trim() == current);
-    if named {
-        return Ok(());
-    }
-    Err(Problem::new(
+    if named { Ok(()) } else { Err(changed_meanwhile()) }
+}
+
+/// Somebody else was first, here or at another node.
+pub(super) fn changed_meanwhile() -> Problem {
+    Problem::new(
         Kind::PreconditionFailed,
         "somebody changed it since you read it",
         "read it again, and send the change with its new ETag",
     )
-    .about("If-Match"))
+    .about("If-Match")
 }

@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use bindery_core::oauth::client_metadata::ClientKeys;
 use bindery_core::time::UnixTime;
 use bindery_core::token::confirmation::Confirmation;
-use bindery_store::authorization::Revocation;
+use bindery_store::authorization::{ClientUpdate, Revocation};
 use bindery_store::record::{BlockedKeyRecord, BlockedKind, GrantFilter, GrantRecord};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -19,12 +19,15 @@ use super::blocked_keys::{BlockedKeyView, require_reason};
 use super::body::{Answer, JsonBody};
 use super::client_changes;
 use super::door::Administrator;
-use super::problem::Problem;
+use super::problem::{Kind, Problem};
 use crate::blocked_keys::{Thumbprint, thumbprints_of};
 use crate::client_registry::Client;
 use crate::event::AuditEvent;
 use crate::registration::Facts;
 use crate::server::{AuthorizationServer, Server};
+
+/// How often the change is tried when others change the client at the same moment.
+const ATTEMPTS: usize = 8;
 
 /// How many grants are read at a time.
 const PAGE: u32 = 500;
@@ -137,18 +140,21 @@ async fn disable(
     if server.clients.require_changeable(client_id).is_err() {
         return Ok(client);
     }
-    let _changing = server.client_changes.lock().await;
-    let mut record = client_changes::find(server, client_id).await?;
-    let mut facts = Facts::of(&record);
-    facts.forget_registration_access_token();
-    facts.former_secret = None;
-    facts.set_unused_until(None);
-    facts.set_offboarded(now, reason);
-    record.registration = facts.to_value();
-    record.disabled = true;
-    record.updated_at = now;
-    server.store.update_client(&record).await?;
-    Ok(client)
+    for _ in 0..ATTEMPTS {
+        let mut record = client_changes::find(server, client_id).await?;
+        let mut facts = Facts::of(&record);
+        facts.forget_registration_access_token();
+        facts.former_secret = None;
+        facts.set_unused_until(None);
+        facts.set_offboarded(now, reason);
+        record.registration = facts.to_value();
+        record.disabled = true;
+        record.updated_at = now;
+        if server.store.update_client(&record).await? == ClientUpdate::Updated {
+            return Ok(client);
+        }
+    }
+    Err(Problem::new(Kind::Conflict, "the client is being changed all the time", "repeat the request"))
 }
 
 /// The keys and certificates that the client authenticates with, and those that its live grants are bound to.

@@ -11,6 +11,7 @@ use bindery_core::encoding::json as strict_json;
 use bindery_crypto::{random_identifier, random_token};
 use bindery_http::{Peer, identity_headers, render};
 use bindery_store::StoreError;
+use bindery_store::authorization::ClientUpdate;
 use bindery_store::record::ClientRecord;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::request::Parts;
@@ -49,6 +50,9 @@ pub(crate) fn routes(server: &AuthorizationServer, base: &str) -> Router<Authori
         .route(&format!("{base}{PATH}"), post(register))
         .route(&format!("{base}{PATH}/{{client_id}}"), get(read).put(replace).delete(remove))
 }
+
+/// How often a change is judged anew when somebody else changes the client at the same moment.
+const ATTEMPTS: usize = 8;
 
 /// Why a request was refused.
 enum Refused {
@@ -161,12 +165,29 @@ async fn replace(
 
 async fn try_replace(server: &Server, client_id: &str, request: Request) -> Result<Response, Refused> {
     let (parts, body) = received(server, request);
-    let (record, _) = open(server, client_id, &parts.headers).await?;
+    open(server, client_id, &parts.headers).await?;
     let asked = read_members(&parts.headers, body).await?;
-    require_own_names(&asked, &record)?;
+    for _ in 0..ATTEMPTS {
+        // Whoever held the token before another change of the same client replaced it holds nothing now.
+        let (record, _) = open(server, client_id, &parts.headers).await?;
+        if let Some(answer) = replace_read(server, &record, &asked).await? {
+            return Ok(answer);
+        }
+    }
+    Err(Refused::Unavailable)
+}
+
+/// Replaces the registration that was read; `None` when it is not the client's registration any more.
+async fn replace_read(
+    server: &Server,
+    record: &ClientRecord,
+    asked: &Map<String, Value>,
+) -> Result<Option<Response>, Refused> {
+    require_own_names(asked, record)?;
     let now = server.clock.now();
-    let kept = dynamic::operators_own(&record);
-    let (secret, digest) = match (wants_secret(&asked), record.secret_sha256) {
+    let client_id = record.client_id.as_str();
+    let kept = dynamic::operators_own(record);
+    let (secret, digest) = match (wants_secret(asked), record.secret_sha256) {
         (false, _) => (None, None),
         (true, Some(digest)) => (None, Some(bindery_core::encoding::base64url::encode(digest))),
         (true, None) => {
@@ -175,20 +196,24 @@ async fn try_replace(server: &Server, client_id: &str, request: Request) -> Resu
             (Some(secret), Some(digest))
         }
     };
-    let members = dynamic::members_of(&asked, client_id, digest, kept, &server.settings)?;
+    let members = dynamic::members_of(asked, client_id, digest, kept, &server.settings)?;
     sector_identifier::require_listed(&members, server.outbound.as_deref()).await?;
     let access_token = Zeroizing::new(random_token().map_err(|_| Refused::Unavailable)?);
-    let mut facts = Facts::of(&record);
+    let mut facts = Facts::of(record);
     facts.set_registration_access_token(&access_token);
     if !wants_secret(&members) {
         facts.former_secret = None;
     }
     let enrolment = enrolment::enrol(server, members, &facts, now)?;
-    let changed = ClientRecord { created_at: record.created_at, ..enrolment.record };
+    let (created_at, revision) = (record.created_at, record.revision);
+    let changed = ClientRecord { created_at, revision, ..enrolment.record };
     let stored = server.store.update_client(&changed).await;
-    stored.map_err(|error| unavailable(server, "update_client", &error))?;
+    match stored.map_err(|error| unavailable(server, "update_client", &error))? {
+        ClientUpdate::Updated => {}
+        ClientUpdate::Stale => return Ok(None),
+    }
     server.audit.record(AuditEvent::ClientChanged { client_id, change: "replaced", administrator: None });
-    show(server, &changed, &access_token, secret.as_ref())
+    show(server, &changed, &access_token, secret.as_ref()).map(Some)
 }
 
 /// DELETE: removes the client and all that it holds (RFC 7592 section 2.3).
@@ -201,8 +226,9 @@ async fn remove(
     let answered = async {
         let (parts, _) = received(server, request);
         open(server, &client_id, &parts.headers).await?;
-        let done = server.store.delete_client(&client_id).await;
-        done.map_err(|error| unavailable(server, "delete_client", &error))?;
+        // Whatever state it is in: its own word is enough.
+        let done = server.store.delete_client(&client_id, None).await;
+        let _removed = done.map_err(|error| unavailable(server, "delete_client", &error))?;
         server.audit.record(AuditEvent::ClientDeleted { client_id: &client_id, administrator: None });
         let mut response = Response::default();
         *response.status_mut() = StatusCode::NO_CONTENT;

@@ -87,6 +87,7 @@ pub(crate) fn enrol(
         created_at: now,
         updated_at: now,
         registration: facts.to_value(),
+        revision: 0,
     };
     Ok(Enrolment { record, metadata, secret })
 }

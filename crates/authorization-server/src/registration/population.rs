@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bindery_core::time::UnixTime;
 use bindery_store::StoreError;
+use bindery_store::authorization::ClientUpdate;
 
 use super::Facts;
 use crate::client_registry::Client;
@@ -55,9 +56,17 @@ pub(crate) async fn maintain(server: &Server, now: UnixTime) -> Result<(), Store
     for record in server.store.list_clients().await? {
         match Facts::of(&record).unused_until() {
             Some(until) if until <= now => {
-                server.store.delete_client(&record.client_id).await?;
                 let client_id = record.client_id.as_str();
-                server.audit.record(AuditEvent::UnusedClientRemoved { client_id });
+                match server.store.delete_client(client_id, Some(record.revision)).await {
+                    Ok(ClientUpdate::Updated) => {
+                        server.audit.record(AuditEvent::UnusedClientRemoved { client_id });
+                    }
+                    // It got its first token, or was changed, at this moment: the next look decides.
+                    Ok(ClientUpdate::Stale) => waiting += 1,
+                    // Another node was first.
+                    Err(StoreError::Unknown { .. }) => {}
+                    Err(error) => return Err(error),
+                }
             }
             Some(_) => waiting += 1,
             None => {}
@@ -79,7 +88,8 @@ pub(crate) async fn note_use(server: &Server, client: &Client) {
         let mut facts = Facts::of(&record);
         facts.set_unused_until(None);
         record.registration = facts.to_value();
-        server.store.update_client(&record).await
+        // Whoever changed it at the same moment wins, and the next token takes the mark away.
+        server.store.update_client(&record).await.map(drop)
     };
     if let Err(error) = noted.await {
         server.audit.record(AuditEvent::StoreFailed { operation: "note_use", error: &error });

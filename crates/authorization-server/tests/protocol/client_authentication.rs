@@ -282,6 +282,7 @@ async fn disabling_a_stored_client_takes_effect_at_once_and_ends_its_tokens() {
         created_at: now,
         updated_at: now,
         registration: serde_json::json!({}),
+        revision: 0,
     };
     world.store.insert_client(&record).await.unwrap();
     let issued = with_assertion(&world, world.assertion("stored")).await.ok();

@@ -17,6 +17,7 @@ mod browser;
 mod ciba;
 mod client_authentication;
 mod client_keys;
+mod client_races;
 mod clients;
 mod configuration;
 mod corpus;

@@ -11,9 +11,9 @@ use bindery_core::time::UnixTime;
 use bindery_core::token::confirmation::Confirmation;
 use bindery_http::ManualClock;
 use bindery_store::authorization::{
-    AccountStore, AccountUpdate, AuditStore, ClientStore, GrantBinding, GrantStore, KeyStore, LoginAttempt,
-    PendingStore, PendingUpdate, Purged, RefreshTokenState, Revocation, Rotation, SessionStore, Spending,
-    TokenStore,
+    AccountStore, AccountUpdate, AuditStore, ClientStore, ClientUpdate, GrantBinding, GrantStore, KeyStore,
+    LoginAttempt, PendingStore, PendingUpdate, Purged, RefreshTokenState, Revocation, Rotation, SessionStore,
+    Spending, TokenStore,
 };
 use bindery_store::memory::{MemoryStore, ReplayMemory};
 use bindery_store::record::{
@@ -26,13 +26,46 @@ use serde_json::Value;
 
 use crate::support::{Answer, Call, START, Setup, World, dpop_binding, key};
 
+/// A change of a stored client.
+pub(crate) type Change = Box<dyn FnOnce(&mut ClientRecord) + Send>;
+
 /// Passes every call on, but for the one that is named.
-struct Failing {
+pub(crate) struct Failing {
     inner: MemoryStore,
     operation: Mutex<&'static str>,
+    /// What somebody else does to a client just before the next call of that name.
+    meanwhile: Mutex<Option<(&'static str, String, Change)>>,
 }
 
 impl Failing {
+    fn new(start: UnixTime) -> Self {
+        let inner = MemoryStore::new(ReplayMemory::new(1000, start, [3; 16]));
+        Self { inner, operation: Mutex::new(""), meanwhile: Mutex::new(None) }
+    }
+
+    /// Another node, or somebody at another node, changes the client just before the next `operation`.
+    pub(crate) fn change_before(
+        &self,
+        operation: &'static str,
+        client_id: &str,
+        change: impl FnOnce(&mut ClientRecord) + Send + 'static,
+    ) {
+        *self.meanwhile.lock().unwrap() = Some((operation, client_id.to_owned(), Box::new(change)));
+    }
+
+    async fn meanwhile(&self, operation: &'static str) {
+        let due = self.meanwhile.lock().unwrap().take_if(|(before, ..)| *before == operation);
+        let Some((_, client_id, change)) = due else { return };
+        let mut record = self.inner.find_client(&client_id).await.unwrap().unwrap();
+        change(&mut record);
+        assert_eq!(self.inner.update_client(&record).await.unwrap(), ClientUpdate::Updated);
+    }
+
+    /// Whether the other's change has happened.
+    pub(crate) fn nothing_waits(&self) -> bool {
+        self.meanwhile.lock().unwrap().is_none()
+    }
+
     fn fails(&self, operation: &'static str) -> bool {
         *self.operation.lock().unwrap() == operation
     }
@@ -44,6 +77,7 @@ macro_rules! passing_on {
         impl $trait for Failing {
             $(async fn $name(&self, $($argument: $kind),*) -> Result<$answer, StoreError> {
                 let operation = stringify!($name);
+                self.meanwhile(operation).await;
                 if self.fails(operation) {
                     return Err(StoreError::Unavailable { operation, cause: "the test says so".into() });
                 }
@@ -59,9 +93,9 @@ passing_on! {
         find_client(client_id: &str) -> Option<ClientRecord>;
         list_clients() -> Vec<ClientRecord>;
         insert_client(client: &ClientRecord) -> ();
-        update_client(client: &ClientRecord) -> ();
+        update_client(client: &ClientRecord) -> ClientUpdate;
         disable_client(client_id: &str, now: UnixTime) -> ();
-        delete_client(client_id: &str) -> ();
+        delete_client(client_id: &str, revision: Option<u64>) -> ClientUpdate;
         block_key(key: &BlockedKeyRecord) -> ();
         unblock_key(thumbprint: &str) -> ();
         find_blocked_key(thumbprint: &str) -> Option<BlockedKeyRecord>;
@@ -148,17 +182,21 @@ passing_on! {
     }
 }
 
-struct Outage {
-    world: World,
-    store: Arc<Failing>,
+/// A server whose store fails, or is changed by others, as the test says.
+pub(crate) struct Outage {
+    pub(crate) world: World,
+    pub(crate) store: Arc<Failing>,
 }
 
 impl Outage {
     async fn new() -> Self {
+        Self::of(Setup::new()).await
+    }
+
+    pub(crate) async fn of(setup: Setup) -> Self {
         let start = UnixTime::from_seconds(START);
-        let inner = MemoryStore::new(ReplayMemory::new(1000, start, [3; 16]));
-        let store = Arc::new(Failing { inner, operation: Mutex::new("") });
-        let world = Setup::new().start_on(store.clone(), Arc::new(ManualClock::new(start))).await;
+        let store = Arc::new(Failing::new(start));
+        let world = setup.start_on(store.clone(), Arc::new(ManualClock::new(start))).await;
         Self { world, store }
     }
 

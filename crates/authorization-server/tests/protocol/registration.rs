@@ -23,7 +23,7 @@ fn guarded() -> Setup {
 }
 
 /// Machines alone: no redirect URI is needed, and a token can be asked for at once.
-fn machine() -> Value {
+pub(crate) fn machine() -> Value {
     json!({"grant_types": ["client_credentials"], "client_name": "A machine"})
 }
 
@@ -60,7 +60,7 @@ impl World {
     }
 
     /// A token by the secret that registration gave.
-    async fn token_of(&self, registered: &Value, key: &SigningKey) -> Answer {
+    pub(crate) async fn token_of(&self, registered: &Value, key: &SigningKey) -> Answer {
         let id = registered["client_id"].as_str().unwrap();
         let secret = registered["client_secret"].as_str().unwrap();
         self.send(Call::token("client_credentials").basic(id, secret).dpop(self.proof(key))).await
@@ -68,7 +68,7 @@ impl World {
 }
 
 /// The path and the token by which a client manages itself.
-fn management(registered: &Value) -> (String, String) {
+pub(crate) fn management(registered: &Value) -> (String, String) {
     let uri = registered["registration_client_uri"].as_str().unwrap();
     let token = registered["registration_access_token"].as_str().unwrap();
     (uri.strip_prefix(ISSUER).unwrap().to_owned(), token.to_owned())

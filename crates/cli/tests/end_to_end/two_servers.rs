@@ -10,11 +10,11 @@ use bindery_crypto::{AwsLc, SigningKey};
 use bindery_store::authorization::{RefreshTokenState, TokenStore as _};
 use bindery_store::postgres::fixture::PostgresServer;
 use bindery_store::postgres::{PostgresOptions, PostgresStore};
-use reqwest::Client;
+use reqwest::{Client, Method};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use crate::support::estate::Estate;
+use crate::support::estate::{API, Estate};
 use crate::support::forgery::{self, Proof};
 use crate::support::process::Process;
 use crate::support::{Stage, free_port, wire};
@@ -28,6 +28,12 @@ struct Pair {
     nodes: [String; 2],
     _second: Process,
     http: Client,
+}
+
+/// An administrator's token and the key that it is bound to.
+struct Administrator {
+    token: String,
+    key: SigningKey,
 }
 
 impl Pair {
@@ -96,6 +102,47 @@ impl Pair {
         let mut answers = vec![one, two];
         answers.sort_by_key(|(status, _)| *status);
         answers
+    }
+
+    async fn administrator(&self) -> Administrator {
+        let (signer, _) = forgery::key_file(&self.estate.stage, "operator.key");
+        let jwks = serde_json::json!({"keys": [signer.public_key().to_jwk()]});
+        let jwks = self.estate.stage.write("operator.jwks", &jwks.to_string());
+        let audience = format!("{}/admin/v1", self.estate.issuer);
+        let add = ["add", "operator", "--auth", "private_key_jwt", "--jwks", &jwks, "--grant-type"];
+        let scope = ["client_credentials", "--scope", "bindery:admin", "--audience", &audience];
+        self.estate.client(&[&add[..], &scope[..]].concat()).require(0);
+        let key = forgery::key(&self.estate.stage, "the administrator's key");
+        let assertion = forgery::assertion(&self.estate.stage, &signer, "operator", &self.estate.issuer);
+        let (_, body) = self.post(0, "/token", &by_assertion(&assertion), Some(&self.proof(&key))).await;
+        Administrator { token: body["access_token"].as_str().unwrap().to_owned(), key }
+    }
+
+    /// A request to the administration of a node: the status, the tag and the body of the answer.
+    async fn administer(
+        &self,
+        node: usize,
+        administrator: &Administrator,
+        method: Method,
+        path: &str,
+        change: Option<(&str, Value)>,
+    ) -> (u16, String, Value) {
+        let target = format!("{}/admin/v1{path}", self.estate.issuer);
+        let proof = Proof::of(&administrator.key, method.as_str(), &target).with_token(&administrator.token);
+        let mut request = self
+            .http
+            .request(method, format!("{}/admin/v1{path}", self.nodes[node]))
+            .header("authorization", format!("DPoP {}", administrator.token))
+            .header("dpop", proof.sign(&self.estate.stage));
+        if let Some((tag, change)) = change {
+            request = request.header("if-match", tag);
+            request = request.header("content-type", "application/merge-patch+json").body(change.to_string());
+        }
+        let answer = request.send().await.unwrap();
+        let tag = answer.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
+        let status = answer.status().as_u16();
+        let body = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default();
+        (status, tag.unwrap_or_default(), body)
     }
 
     /// Proofs name the issuer, whichever node they go to.
@@ -187,6 +234,32 @@ fn keys_clients_and_revocations_of_one_server_are_the_others_too() {
             [("token", token), ("client_assertion_type", ASSERTION_TYPE), ("client_assertion", &*assertion)];
         assert_eq!(pair.post(1, "/revoke", &revoke, None).await.0, 200);
         assert_eq!((active(0).await, active(1).await), (false.into(), false.into()));
+    });
+}
+
+#[test]
+fn of_two_administrators_at_two_servers_who_change_the_same_client_one_is_told_to_read_again() {
+    let Some(pair) = Pair::start() else { return };
+    Runtime::new().unwrap().block_on(async {
+        let administrator = pair.administrator().await;
+        let add = ["add", "partner", "--grant-type", "client_credentials", "--audience", API];
+        let added = pair.estate.client(&add).require(0);
+        pair.estate.stage.secret("a drawn secret", &added.value("client_secret"));
+        let path = "/clients/partner";
+        for round in 0..10 {
+            let (_, tag, _) = pair.administer(round % 2, &administrator, Method::GET, path, None).await;
+            let patch = |node: usize| {
+                let change = serde_json::json!({"client_name": format!("{round} at {node}")});
+                pair.administer(node, &administrator, Method::PATCH, path, Some((&tag, change)))
+            };
+            let (one, two) = tokio::join!(patch(0), patch(1));
+            let (winner, loser) = if one.0 == 200 { (one, two) } else { (two, one) };
+            assert_eq!((winner.0, loser.0), (200, 412), "{winner:?} {loser:?}");
+            for node in 0..2 {
+                let (_, tag, shown) = pair.administer(node, &administrator, Method::GET, path, None).await;
+                assert_eq!((&tag, &shown["metadata"]), (&winner.1, &winner.2["metadata"]));
+            }
+        }
     });
 }
 

@@ -6,6 +6,16 @@ use bindery_core::time::UnixTime;
 use crate::error::StoreError;
 use crate::record::{BlockedKeyRecord, ClientRecord};
 
+/// The outcome of a change of a client that names the state it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum ClientUpdate {
+    /// It is as the caller said.
+    Updated,
+    /// Somebody else changed it since it was read, and it is as they said: read it again.
+    Stale,
+}
+
 /// Remembers clients.
 #[async_trait]
 pub trait ClientStore: Send + Sync + 'static {
@@ -21,11 +31,12 @@ pub trait ClientStore: Send + Sync + 'static {
     /// [`StoreError::Conflict`] when the name is taken.
     async fn insert_client(&self, client: &ClientRecord) -> Result<(), StoreError>;
 
-    /// Replaces a client's record; `created_at` stays as it was.
+    /// Replaces a client's record, if its revision is the stored one, and raises the revision; `created_at`
+    /// stays as it was. Of several who have read the same state, on whatever node, one wins.
     ///
     /// # Errors
     /// [`StoreError::Unknown`] when there is none.
-    async fn update_client(&self, client: &ClientRecord) -> Result<(), StoreError>;
+    async fn update_client(&self, client: &ClientRecord) -> Result<ClientUpdate, StoreError>;
 
     /// Disables a client; what it holds is not live from then on. Disabling twice is no error.
     ///
@@ -35,10 +46,12 @@ pub trait ClientStore: Send + Sync + 'static {
 
     /// Removes a client and with it all that it holds: its grants and their tokens, its opaque access tokens,
     /// the consents given to it and what is pending for it. What names a grant of it counts as revoked.
+    /// With a revision, only if that is the stored one.
     ///
     /// # Errors
     /// [`StoreError::Unknown`] when there is none.
-    async fn delete_client(&self, client_id: &str) -> Result<(), StoreError>;
+    async fn delete_client(&self, client_id: &str, revision: Option<u64>)
+    -> Result<ClientUpdate, StoreError>;
 
     /// Blocks a key or certificate. Blocking again replaces the record.
     async fn block_key(&self, key: &BlockedKeyRecord) -> Result<(), StoreError>;

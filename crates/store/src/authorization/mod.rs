@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use bindery_core::time::UnixTime;
 
 pub use audit::AuditStore;
-pub use clients::ClientStore;
+pub use clients::{ClientStore, ClientUpdate};
 pub use grants::{GrantBinding, GrantStore, Revocation};
 pub use keys::KeyStore;
 pub use pending::{PendingStore, PendingUpdate, Spending};

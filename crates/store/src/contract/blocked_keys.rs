@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Backend;
 use super::samples::{access_token, at, client, consent, digest, fill, grant, pending};
-use crate::authorization::{RefreshTokenState, Revocation};
+use crate::authorization::{ClientUpdate, RefreshTokenState, Revocation};
 use crate::error::StoreError;
 use crate::record::{BlockedKeyRecord, BlockedKind, ClientRecord, GrantRecord, PendingKind};
 
@@ -23,7 +23,8 @@ pub async fn a_removed_client_leaves_nothing_that_works<B: Backend>(backend: &B)
     let code = pending(PendingKind::AuthorizationCode, "code");
     store.insert_pending(&code).await.unwrap();
 
-    store.delete_client("client").await.unwrap();
+    let removed = store.delete_client("client", None).await.unwrap();
+    assert_eq!(removed, ClientUpdate::Updated);
     assert_eq!(store.find_client("client").await.unwrap(), None);
     let state = store.find_refresh_token(&digest("r"), at(1), Duration::ZERO).await.unwrap();
     assert_eq!(state, RefreshTokenState::Unknown);
@@ -37,7 +38,7 @@ pub async fn a_removed_client_leaves_nothing_that_works<B: Backend>(backend: &B)
     assert!(store.find_grant("others").await.unwrap().is_some());
     assert!(store.find_consent("subject", "other").await.unwrap().is_some());
     let unknown = StoreError::Unknown { record: "client", name: "client".to_owned() };
-    assert_eq!(store.delete_client("client").await, Err(unknown));
+    assert_eq!(store.delete_client("client", None).await, Err(unknown));
     store.insert_client(&ClientRecord { registration: json!({}), ..client("client") }).await.unwrap();
     let state = store.find_refresh_token(&digest("r"), at(1), Duration::ZERO).await.unwrap();
     assert_eq!(state, RefreshTokenState::Unknown, "a new client of that name inherits nothing");

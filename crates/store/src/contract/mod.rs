@@ -56,6 +56,8 @@ macro_rules! __contract_suite {
         $crate::__contract_suite!($name, $backend, [
             a_client_is_found_as_it_was_stored,
             a_client_name_is_given_once,
+            a_client_is_changed_by_one_of_those_who_read_the_same_state,
+            a_client_is_removed_by_nobody_who_read_another_state,
             a_client_that_is_not_there_cannot_be_changed,
             disabling_a_client_ends_what_it_holds_and_enabling_it_brings_it_back,
             a_grant_is_found_as_it_was_stored,

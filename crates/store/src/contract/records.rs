@@ -10,7 +10,7 @@ use super::samples::{
     access_token, account, at, audit, claim, client, consent, digest, fill, grant, pending, refresh_token,
     session,
 };
-use crate::authorization::{Purged, RefreshTokenState, Revocation, Rotation, Spending};
+use crate::authorization::{ClientUpdate, Purged, RefreshTokenState, Revocation, Rotation, Spending};
 use crate::error::StoreError;
 use crate::record::{
     AuditFilter, BlockedKeyRecord, BlockedKind, ClientRecord, ConsentRecord, NonceKeyRecord, PendingKind,
@@ -35,8 +35,8 @@ pub async fn a_client_is_found_as_it_was_stored<B: Backend>(backend: &B) {
         updated_at: at(9),
         ..client("b")
     };
-    store.update_client(&changed).await.unwrap();
-    let expected = ClientRecord { created_at: at(0), ..changed };
+    assert_eq!(store.update_client(&changed).await.unwrap(), ClientUpdate::Updated);
+    let expected = ClientRecord { created_at: at(0), revision: 1, ..changed };
     assert_eq!(store.find_client("b").await.unwrap(), Some(expected));
 }
 
@@ -58,12 +58,55 @@ pub async fn a_client_name_is_given_once<B: Backend>(backend: &B) {
     assert_eq!(store.find_client("c").await.unwrap(), winner);
 }
 
+/// Of many who have read the same state one changes it, and the others are told; what they read is past.
+pub async fn a_client_is_changed_by_one_of_those_who_read_the_same_state<B: Backend>(backend: &B) {
+    let store = backend.open().await;
+    store.insert_client(&client("c")).await.unwrap();
+    for revision in 0..4 {
+        let changes = (0..16).map(|n| {
+            let store = store.clone();
+            let changed = ClientRecord { metadata: json!({ "n": n }), revision, ..client("c") };
+            tokio::spawn(async move { (store.update_client(&changed).await.unwrap(), changed) })
+        });
+        let mut winner = None;
+        for change in changes.collect::<Vec<_>>() {
+            match change.await.unwrap() {
+                (ClientUpdate::Updated, changed) => assert!(winner.replace(changed).is_none(), "two winners"),
+                (ClientUpdate::Stale, _) => {}
+            }
+        }
+        let winner = winner.map(|winner| ClientRecord { revision: revision + 1, ..winner });
+        assert_eq!(store.find_client("c").await.unwrap(), winner);
+    }
+    store.disable_client("c", at(1)).await.unwrap();
+    let before = ClientRecord { revision: 4, ..client("c") };
+    assert_eq!(store.update_client(&before).await.unwrap(), ClientUpdate::Stale, "disabling is a change");
+    assert!(store.find_client("c").await.unwrap().unwrap().disabled);
+}
+
+/// A state that was never looked at is not thrown away; without a revision, whatever is there goes.
+pub async fn a_client_is_removed_by_nobody_who_read_another_state<B: Backend>(backend: &B) {
+    let store = backend.open().await;
+    store.insert_client(&client("client")).await.unwrap();
+    fill(&*store).await;
+    assert_eq!(store.update_client(&client("client")).await.unwrap(), ClientUpdate::Updated);
+    assert_eq!(store.delete_client("client", Some(0)).await.unwrap(), ClientUpdate::Stale);
+    assert!(store.find_client("client").await.unwrap().is_some());
+    assert!(store.find_access_token(&digest("a"), at(5)).await.unwrap().is_some());
+    assert_eq!(store.delete_client("client", Some(1)).await.unwrap(), ClientUpdate::Updated);
+    assert_eq!(store.find_client("client").await.unwrap(), None);
+    store.insert_client(&ClientRecord { revision: 7, ..client("client") }).await.unwrap();
+    assert_eq!(store.delete_client("client", None).await.unwrap(), ClientUpdate::Updated);
+}
+
 /// Changing is not inserting.
 pub async fn a_client_that_is_not_there_cannot_be_changed<B: Backend>(backend: &B) {
     let store = backend.open().await;
     let unknown = Err(StoreError::Unknown { record: "client", name: "c".to_owned() });
-    assert_eq!(store.update_client(&client("c")).await, unknown);
     assert_eq!(store.disable_client("c", at(0)).await, unknown);
+    let unknown = Err(StoreError::Unknown { record: "client", name: "c".to_owned() });
+    assert_eq!(store.update_client(&client("c")).await, unknown);
+    assert_eq!(store.delete_client("c", Some(0)).await, unknown);
     assert_eq!(store.list_clients().await.unwrap(), []);
 }
 
@@ -84,7 +127,8 @@ pub async fn disabling_a_client_ends_what_it_holds_and_enabling_it_brings_it_bac
     let rotation = store.rotate_refresh_token(&digest("r"), &new, at(5), Duration::ZERO).await.unwrap();
     assert_eq!(rotation, Rotation::Refused(RefreshTokenState::Ended));
 
-    store.update_client(&ClientRecord { disabled: false, ..disabled }).await.unwrap();
+    let enabled = ClientRecord { disabled: false, ..disabled };
+    assert_eq!(store.update_client(&enabled).await.unwrap(), ClientUpdate::Updated);
     assert!(store.find_access_token(&digest("a"), at(5)).await.unwrap().is_some());
 }
 

@@ -32,6 +32,7 @@ pub(crate) fn client(client_id: &str) -> ClientRecord {
         created_at: at(0),
         updated_at: at(0),
         registration: json!({"registered_by": "operator"}),
+        revision: 0,
     }
 }
 

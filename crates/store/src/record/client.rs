@@ -24,6 +24,8 @@ pub struct ClientRecord {
     /// What the operator's side knows of it, a JSON object: who registered it, the digest of its registration
     /// access token, a former secret, its policy.
     pub registration: Value,
+    /// Which state this is; the store raises it by one with each change, and a change names the one it read.
+    pub revision: u64,
 }
 
 /// What a blocked thumbprint is of.

@@ -3,15 +3,15 @@
 use async_trait::async_trait;
 use bindery_core::time::UnixTime;
 
-use super::row::{Reading, insert_failed, is_nobodys, json_text, unavailable};
+use super::row::{Reading, insert_failed, is_nobodys, json_text, stored_count, unavailable};
 use super::{Connection, Row, Store, blocked_keys, reading, transaction, writing};
-use crate::authorization::ClientStore;
+use crate::authorization::{ClientStore, ClientUpdate};
 use crate::error::StoreError;
 use crate::record::{BlockedKeyRecord, ClientRecord};
 
 macro_rules! columns {
     () => {
-        "client_id, metadata, secret_sha256, disabled, created_at, updated_at, registration"
+        "client_id, metadata, secret_sha256, disabled, created_at, updated_at, registration, revision"
     };
 }
 
@@ -32,7 +32,7 @@ impl ClientStore for Store {
         writing!(self, "adding a client", [client], |c| insert(c, &client))
     }
 
-    async fn update_client(&self, client: &ClientRecord) -> Result<(), StoreError> {
+    async fn update_client(&self, client: &ClientRecord) -> Result<ClientUpdate, StoreError> {
         writing!(self, "changing a client", [client], |c| update(c, &client))
     }
 
@@ -40,8 +40,12 @@ impl ClientStore for Store {
         writing!(self, "disabling a client", [client_id], |c| disable(c, &client_id, now))
     }
 
-    async fn delete_client(&self, client_id: &str) -> Result<(), StoreError> {
-        transaction!(self, "removing a client", [client_id], |c| delete(c, &client_id))
+    async fn delete_client(
+        &self,
+        client_id: &str,
+        revision: Option<u64>,
+    ) -> Result<ClientUpdate, StoreError> {
+        transaction!(self, "removing a client", [client_id], |c| delete(c, &client_id, revision))
     }
 
     async fn block_key(&self, key: &BlockedKeyRecord) -> Result<(), StoreError> {
@@ -79,26 +83,30 @@ async fn list(c: &mut Connection) -> Result<Vec<ClientRecord>, StoreError> {
 }
 
 async fn insert(c: &mut Connection, client: &ClientRecord) -> Result<(), StoreError> {
-    let inserted =
-        sqlx::query(concat!("INSERT INTO clients (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7)"))
-            .bind(&client.client_id)
-            .bind(json_text(&client.metadata))
-            .bind(client.secret_sha256.as_ref().map(|digest| &digest[..]))
-            .bind(client.disabled)
-            .bind(client.created_at.as_seconds())
-            .bind(client.updated_at.as_seconds())
-            .bind(json_text(&client.registration))
-            .execute(c)
-            .await;
+    let inserted = sqlx::query(concat!(
+        "INSERT INTO clients (",
+        columns!(),
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+    ))
+    .bind(&client.client_id)
+    .bind(json_text(&client.metadata))
+    .bind(client.secret_sha256.as_ref().map(|digest| &digest[..]))
+    .bind(client.disabled)
+    .bind(client.created_at.as_seconds())
+    .bind(client.updated_at.as_seconds())
+    .bind(json_text(&client.registration))
+    .bind(stored_count(client.revision))
+    .execute(c)
+    .await;
     inserted.map_err(insert_failed("adding a client", ("client", &client.client_id), None))?;
     Ok(())
 }
 
-async fn update(c: &mut Connection, client: &ClientRecord) -> Result<(), StoreError> {
+async fn update(c: &mut Connection, client: &ClientRecord) -> Result<ClientUpdate, StoreError> {
     let updated = sqlx::query(
         "UPDATE clients SET metadata = $2, secret_sha256 = $3, disabled = $4, updated_at = $5,
-             registration = $6
-         WHERE client_id = $1",
+             registration = $6, revision = revision + 1
+         WHERE client_id = $1 AND revision = $7",
     )
     .bind(&client.client_id)
     .bind(json_text(&client.metadata))
@@ -106,17 +114,25 @@ async fn update(c: &mut Connection, client: &ClientRecord) -> Result<(), StoreEr
     .bind(client.disabled)
     .bind(client.updated_at.as_seconds())
     .bind(json_text(&client.registration))
-    .execute(c)
+    .bind(stored_count(client.revision))
+    .execute(&mut *c)
     .await;
-    match updated.map_err(unavailable("changing a client"))?.rows_affected() {
-        0 => Err(StoreError::unknown("client", &client.client_id)),
-        _ => Ok(()),
+    if updated.map_err(unavailable("changing a client"))?.rows_affected() == 1 {
+        return Ok(ClientUpdate::Updated);
     }
+    require_stale(c, &client.client_id).await
+}
+
+/// Nothing was changed: because another state is there, or nothing at all?
+async fn require_stale(c: &mut Connection, client_id: &str) -> Result<ClientUpdate, StoreError> {
+    let stored = find(c, client_id).await?;
+    stored.map(|_| ClientUpdate::Stale).ok_or_else(|| StoreError::unknown("client", client_id))
 }
 
 async fn disable(c: &mut Connection, client_id: &str, now: UnixTime) -> Result<(), StoreError> {
     let disabled = sqlx::query(
-        "UPDATE clients SET updated_at = CASE WHEN disabled THEN updated_at ELSE $2 END, disabled = TRUE
+        "UPDATE clients SET updated_at = CASE WHEN disabled THEN updated_at ELSE $2 END,
+             revision = CASE WHEN disabled THEN revision ELSE revision + 1 END, disabled = TRUE
          WHERE client_id = $1",
     )
     .bind(client_id)
@@ -130,7 +146,11 @@ async fn disable(c: &mut Connection, client_id: &str, now: UnixTime) -> Result<(
 }
 
 /// Runs in one transaction, so that nothing is left behind that would come back to life without its client.
-async fn delete(c: &mut Connection, client_id: &str) -> Result<(), StoreError> {
+async fn delete(
+    c: &mut Connection,
+    client_id: &str,
+    revision: Option<u64>,
+) -> Result<ClientUpdate, StoreError> {
     const HELD: [&str; 5] = [
         "DELETE FROM refresh_tokens WHERE client_id = $1",
         "DELETE FROM access_tokens WHERE client_id = $1",
@@ -138,16 +158,21 @@ async fn delete(c: &mut Connection, client_id: &str) -> Result<(), StoreError> {
         "DELETE FROM consents WHERE client_id = $1",
         "DELETE FROM pending WHERE client_id = $1",
     ];
-    let deleted =
-        sqlx::query("DELETE FROM clients WHERE client_id = $1").bind(client_id).execute(&mut *c).await;
+    let deleted = match revision {
+        None => sqlx::query("DELETE FROM clients WHERE client_id = $1").bind(client_id),
+        Some(revision) => sqlx::query("DELETE FROM clients WHERE client_id = $1 AND revision = $2")
+            .bind(client_id)
+            .bind(stored_count(revision)),
+    };
+    let deleted = deleted.execute(&mut *c).await;
     if deleted.map_err(unavailable("removing a client"))?.rows_affected() == 0 {
-        return Err(StoreError::unknown("client", client_id));
+        return require_stale(c, client_id).await;
     }
     for statement in HELD {
         let deleted = sqlx::query(statement).bind(client_id).execute(&mut *c).await;
         deleted.map_err(unavailable("removing what a client holds"))?;
     }
-    Ok(())
+    Ok(ClientUpdate::Updated)
 }
 
 fn read(row: &Row) -> Result<ClientRecord, StoreError> {
@@ -160,5 +185,6 @@ fn read(row: &Row) -> Result<ClientRecord, StoreError> {
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
         registration: row.json("registration")?,
+        revision: row.count("revision")?,
     })
 }

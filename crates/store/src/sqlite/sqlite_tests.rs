@@ -60,6 +60,7 @@ fn client(client_id: &str) -> ClientRecord {
         created_at: NOW,
         updated_at: NOW,
         registration: json!({}),
+        revision: 0,
     }
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bindery_core::time::UnixTime;
 
 use super::MemoryStore;
-use crate::authorization::ClientStore;
+use crate::authorization::{ClientStore, ClientUpdate};
 use crate::error::StoreError;
 use crate::record::{BlockedKeyRecord, ClientRecord};
 
@@ -27,12 +27,16 @@ impl ClientStore for MemoryStore {
         Ok(())
     }
 
-    async fn update_client(&self, client: &ClientRecord) -> Result<(), StoreError> {
+    async fn update_client(&self, client: &ClientRecord) -> Result<ClientUpdate, StoreError> {
         let mut records = self.lock()?;
         let stored = records.clients.get_mut(&client.client_id);
         let stored = stored.ok_or_else(|| StoreError::unknown("client", &client.client_id))?;
-        *stored = ClientRecord { created_at: stored.created_at, ..client.clone() };
-        Ok(())
+        if stored.revision != client.revision {
+            return Ok(ClientUpdate::Stale);
+        }
+        let revision = client.revision.saturating_add(1);
+        *stored = ClientRecord { created_at: stored.created_at, revision, ..client.clone() };
+        Ok(ClientUpdate::Updated)
     }
 
     async fn disable_client(&self, client_id: &str, now: UnixTime) -> Result<(), StoreError> {
@@ -42,19 +46,29 @@ impl ClientStore for MemoryStore {
         if !client.disabled {
             client.disabled = true;
             client.updated_at = now;
+            client.revision = client.revision.saturating_add(1);
         }
         Ok(())
     }
 
-    async fn delete_client(&self, client_id: &str) -> Result<(), StoreError> {
+    async fn delete_client(
+        &self,
+        client_id: &str,
+        revision: Option<u64>,
+    ) -> Result<ClientUpdate, StoreError> {
         let mut records = self.lock()?;
-        records.clients.remove(client_id).ok_or_else(|| StoreError::unknown("client", client_id))?;
+        let stored =
+            records.clients.get(client_id).ok_or_else(|| StoreError::unknown("client", client_id))?;
+        if revision.is_some_and(|revision| revision != stored.revision) {
+            return Ok(ClientUpdate::Stale);
+        }
+        records.clients.remove(client_id);
         records.grants.retain(|_, grant| grant.client_id != client_id);
         records.refresh_tokens.retain(|_, token| token.client_id != client_id);
         records.access_tokens.retain(|_, token| token.client_id != client_id);
         records.consents.retain(|(_, given_to), _| given_to != client_id);
         records.pending.retain(|record| record.client_id.as_deref() != Some(client_id));
-        Ok(())
+        Ok(ClientUpdate::Updated)
     }
 
     async fn block_key(&self, key: &BlockedKeyRecord) -> Result<(), StoreError> {
