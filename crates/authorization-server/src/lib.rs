@@ -29,7 +29,6 @@ pub mod event;
 pub mod grant;
 mod health;
 mod id_token;
-#[expect(dead_code, reason = "the pages that call it come next: take this line away then")]
 mod interaction;
 pub mod issue;
 mod issued_token;

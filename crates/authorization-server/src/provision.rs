@@ -1,6 +1,6 @@
-//! Grants given by an operator, until there are pages on which people sign in: a refresh token for a client
-//! and a subject, bound from birth to the key that the operator names (DPOP-5-05, MTLS-4-01). Without a key
-//! a public client's grant is unbound, and its policy decides what becomes of it (DPOP-5-12).
+//! Grants given by an operator in a person's place, as when clients are moved here from another server: a refresh
+//! token for a client and a subject, bound from birth to the key that the operator names (DPOP-5-05, MTLS-4-01).
+//! Without a key a public client's grant is unbound, and its policy decides what becomes of it (DPOP-5-12).
 
 use std::fmt;
 

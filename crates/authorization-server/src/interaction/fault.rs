@@ -22,8 +22,6 @@ pub(crate) enum PageFault {
     OtherBrowser,
     /// The client is unknown or disabled.
     Client,
-    /// The redirect URI is not one of the client's.
-    RedirectUri,
     /// The request names a `request_uri` that is unknown, used or another client's.
     RequestUri,
     /// The request breaks another rule, and there is nowhere to answer to.
@@ -48,7 +46,6 @@ impl PageFault {
             Self::Over => "interaction_expired",
             Self::OtherBrowser => "other_browser",
             Self::Client => "client",
-            Self::RedirectUri => "redirect_uri",
             Self::RequestUri => "invalid_request_uri",
             Self::Request(reason) => reason,
             Self::Forged => "forged_form",

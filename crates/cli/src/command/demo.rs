@@ -8,8 +8,9 @@ use super::Status;
 use crate::demo;
 
 /// Starts an authorization server, an API with the guard as a layer, and a legacy application behind the
-/// gateway, over real TLS with a throw-away certification authority. Two clients get bound tokens and use
-/// them; then a thief tries what stolen tokens, proofs, assertions and headers are good for.
+/// gateway, over real TLS with a throw-away certification authority. Three clients get bound tokens and use
+/// them, one through a person who signs in; then a thief tries what stolen tokens, proofs, codes, assertions and
+/// headers are good for.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Print one JSON document instead of text

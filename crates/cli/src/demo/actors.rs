@@ -11,8 +11,10 @@ use bindery_client::{
 use bindery_core::jose::algorithm::SignatureAlgorithm;
 use bindery_crypto::SigningKey;
 use reqwest_middleware::ClientWithMiddleware;
+use tokio::sync::Mutex;
 
 use super::certificates::Identity;
+use super::person::{self, Person};
 use super::stage::{SCOPE, Stage};
 
 /// An honest client: what it holds, and its way of calling.
@@ -62,16 +64,21 @@ pub(crate) fn billing(stage: &Stage) -> anyhow::Result<Billing> {
     Ok(Billing { assertion_key, proof_key, client: Honest::new(configuration)? })
 }
 
-/// `shop`: a public client as in a browser: no secret, a DPoP key, and a refresh token bound to that key.
+/// `shop`: a public client as in a browser: no secret, a DPoP key, and what alice allows it. Its refresh token is
+/// bound to that key (RFC 9449 section 5).
 pub(crate) struct Browser {
     pub(crate) key: Arc<SigningKey>,
     pub(crate) refresh_token: String,
     pub(crate) client: Honest,
+    /// Alice, who is signed in from then on.
+    pub(crate) person: Mutex<Person>,
 }
 
 pub(crate) async fn browser(stage: &Stage) -> anyhow::Result<Browser> {
     let key = Arc::new(SigningKey::generate(SignatureAlgorithm::Es256)?);
-    let refresh_token = stage.provision_grant("shop", "alice", key.thumbprint()).await?;
+    let mut alice = Person::new(stage)?;
+    let code = alice.allow(stage, &key).await.context("alice can't sign in")?;
+    let refresh_token = person::redeem(stage, &stage.http_client()?, &code, &key).await?;
     let configuration = ClientConfiguration::builder(&stage.issuer, "shop")
         .authentication(ClientAuthentication::None)
         .sender_constraint(SenderConstraint::Dpop { signer: key.clone() })
@@ -79,7 +86,7 @@ pub(crate) async fn browser(stage: &Stage) -> anyhow::Result<Browser> {
         .scope(SCOPE)
         .trust_roots(roots(stage)?)
         .build()?;
-    Ok(Browser { key, refresh_token, client: Honest::new(configuration)? })
+    Ok(Browser { key, refresh_token, client: Honest::new(configuration)?, person: Mutex::new(alice) })
 }
 
 /// The thief: a key and a certificate of his own, and HTTP clients with and without that certificate.

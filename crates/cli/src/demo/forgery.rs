@@ -37,6 +37,28 @@ impl<'k> Forgery<'k> {
         })
     }
 
+    /// A faultless proof for the token endpoint: it names no token, and the nonce if the server demands one.
+    pub(crate) fn at_token_endpoint(
+        key: &'k SigningKey,
+        url: &str,
+        nonce: Option<&str>,
+        now: i64,
+    ) -> anyhow::Result<Self> {
+        let mut proof = Self::of(key, "POST", url, "", now)?;
+        proof.forget("ath");
+        if let Some(nonce) = nonce {
+            proof.claims["nonce"] = nonce.into();
+        }
+        Ok(proof)
+    }
+
+    /// Takes a claim away.
+    pub(crate) fn forget(&mut self, claim: &str) {
+        if let Value::Object(members) = &mut self.claims {
+            members.remove(claim);
+        }
+    }
+
     /// Signs honestly, whatever header and claims say.
     pub(crate) fn sign(&self) -> anyhow::Result<String> {
         let input = self.signing_input();

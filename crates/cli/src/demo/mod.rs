@@ -5,10 +5,12 @@ mod actors;
 mod certificates;
 mod forgery;
 mod hand_over;
+mod person;
 mod play;
 mod report;
 mod stage;
 mod thefts;
+mod thefts_of_grants;
 
 pub(crate) use hand_over::hand_over;
 pub(crate) use play::Play;

@@ -29,7 +29,12 @@ impl Play {
         let billing = actors::billing(stage)?;
         let browser = actors::browser(stage).await?;
 
-        let mut calls = Vec::new();
+        let mut calls = vec![Call {
+            who: "shop",
+            what: "alice signs in and allows it (code, PKCE, PAR)".into(),
+            came_back: "a refresh token bound to the shop's DPoP key".into(),
+            worked: true,
+        }];
         for (who, client) in
             [("inventory", &backend), ("billing", &billing.client), ("shop", &browser.client)]
         {
@@ -80,7 +85,7 @@ impl Play {
         report::print_calls(&self.calls, out)?;
         writeln!(
             out,
-            "\nAct two: a thief has stolen tokens, proofs, assertions and a refresh token, but no key"
+            "\nAct two: a thief has stolen tokens, proofs, assertions, codes and a refresh token, but no key"
         )?;
         report::print_thefts(&self.thefts, out)?;
         writeln!(out, "\nEpilogue: the victims are none the worse\n")?;

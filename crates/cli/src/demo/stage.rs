@@ -12,14 +12,12 @@ use axum::extract::{Extension, Request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use bindery_authorization_server::provision;
+use bindery_authorization_server::people::accounts::{self, NewAccount};
 use bindery_authorization_server::{AuthorizationServer, SealingKey, ServerConfiguration, ServerParts};
 use bindery_core::encoding::base64url;
 use bindery_core::jose::algorithm::SignatureAlgorithm;
 use bindery_core::jose::jws::{attach_signature, signing_input};
-use bindery_core::jose::thumbprint::JwkThumbprint;
 use bindery_core::resource::AuthorizedRequest;
-use bindery_core::token::confirmation::Confirmation;
 use bindery_crypto::{Signer as _, SigningKey, random_bytes, random_identifier};
 use bindery_gateway::{GatewayConfiguration, GatewayParts};
 use bindery_http::listener::{Limits, Listener, ListenerHandle};
@@ -29,6 +27,7 @@ use bindery_resource_server::configuration::GuardParts;
 use bindery_resource_server::{Guard, GuardConfiguration, GuardLayer, outbound};
 use bindery_store::memory::{MemoryStore, ReplayMemory};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::certificates::{Authority, Identity};
 
@@ -42,6 +41,11 @@ pub(crate) const PATH: &str = "/orders";
 pub(crate) const NONCE_PATH: &str = "/payments";
 /// Set by the applications on everything they answer, so that a theft that reached one can't hide.
 pub(crate) const REACHED: &str = "demo-application-reached";
+
+/// Alice's name and password at the authorization server.
+pub(crate) const ALICE: (&str, &str) = ("alice", "twelve demo horses");
+/// Where the shop receives codes; nobody answers there, the demo reads the redirect.
+pub(crate) const CALLBACK: &str = "https://shop.demo.example/callback";
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 const GRACE: Duration = Duration::from_millis(200);
@@ -83,7 +87,6 @@ pub(crate) struct Stage {
     pub(crate) doors: Vec<Door>,
     pub(crate) directory: tempfile::TempDir,
     export_secret: String,
-    server: AuthorizationServer,
     server_identity: Identity,
     legacy_url: String,
     others: Vec<Running>,
@@ -126,7 +129,9 @@ impl Stage {
             server_configuration(&issuer, &mtls_base, &authority.root_pem(), &billing_key, &export_secret)?;
         let clock = Arc::new(SystemClock);
         let claims = ReplayMemory::new(100_000, clock.now(), random_bytes()?);
-        let parts = ServerParts::new(Arc::new(MemoryStore::new(claims)), clock, SealingKey::ephemeral()?);
+        let store = Arc::new(MemoryStore::new(claims));
+        add_alice(&store).await?;
+        let parts = ServerParts::new(store, clock, SealingKey::ephemeral()?);
         let server = AuthorizationServer::start(&configuration, parts).await?;
         server.ready().await;
 
@@ -155,7 +160,6 @@ impl Stage {
             doors: Vec::new(),
             directory,
             export_secret,
-            server,
             server_identity,
             legacy_url,
             others,
@@ -172,7 +176,7 @@ impl Stage {
             format!("gateway                {}   in front of a legacy application on {}", self.doors[1].url, self.legacy_url),
             "client inventory       a backend; its certificate authenticates it and binds its tokens".into(),
             "client billing         a backend; signs assertions (private_key_jwt), its tokens are bound by DPoP".into(),
-            "client shop            public, as in a browser; a DPoP key, and a refresh token bound to it".into(),
+            "client shop            public, as in a browser; a DPoP key, and what alice allows it when she signs in".into(),
             "client nightly-export  an old backend with an exception until next week: its tokens are bearer tokens".into(),
         ]
     }
@@ -276,7 +280,7 @@ nonce_required = true
         Ok(Listener::tls(address, tls, Limits::default())?)
     }
 
-    fn http_client(&self) -> anyhow::Result<reqwest::Client> {
+    pub(crate) fn http_client(&self) -> anyhow::Result<reqwest::Client> {
         let tls = bindery_http::tls::client_config(self.root_pem.as_bytes(), None)?;
         Ok(outbound::http_client_builder().tls_backend_preconfigured(tls).build()?)
     }
@@ -303,18 +307,6 @@ nonce_required = true
 
     pub(crate) fn backend_certificate_base64(&self) -> String {
         self.backend_identity.certificate.lines().filter(|line| !line.starts_with("-----")).collect()
-    }
-
-    /// A refresh token for a person at a public client, bound to the client's key. It stands in for a login:
-    /// the operator gives the grant that a person would.
-    pub(crate) async fn provision_grant(
-        &self,
-        client: &str,
-        subject: &str,
-        key: JwkThumbprint,
-    ) -> anyhow::Result<String> {
-        let grant = provision::grant(&self.server, client, subject, SCOPE, Confirmation::Dpop(key)).await?;
-        Ok(grant.refresh_token.to_string())
     }
 
     /// A bearer token of the one client that may have it.
@@ -359,11 +351,23 @@ nonce_required = true
     ) -> anyhow::Result<Option<String>> {
         let url = self.token_endpoint();
         let key = SigningKey::generate(SignatureAlgorithm::Es256)?;
-        let proof = super::forgery::Forgery::of(&key, "POST", &url, "", self.now())?.sign()?;
+        let proof = super::forgery::Forgery::at_token_endpoint(&key, &url, None, self.now())?.sign()?;
         let form = [("grant_type", "refresh_token"), ("client_id", "shop"), ("refresh_token", "none")];
         let answer = http.post(&url).form(&form).header("dpop", proof).send().await?;
         Ok(nonce_in(&answer))
     }
+}
+
+/// The one person who can sign in.
+async fn add_alice(store: &MemoryStore) -> anyhow::Result<()> {
+    let account = NewAccount {
+        username: ALICE.0.into(),
+        password: Some(Zeroizing::new(ALICE.1.into())),
+        claims: serde_json::Map::new(),
+        subject: Some(ALICE.0.into()),
+    };
+    accounts::add(store, account, 8, SystemClock.now()).await?;
+    Ok(())
 }
 
 fn nonce_in(answer: &reqwest::Response) -> Option<String> {
@@ -425,8 +429,10 @@ y = {y}
 
 [[client]]
 client_id = "shop"
+client_name = "The shop"
 token_endpoint_auth_method = "none"
-grant_types = ["refresh_token"]
+grant_types = ["authorization_code", "refresh_token"]
+redirect_uris = ["{CALLBACK}"]
 scope = "{SCOPE}"
 audiences = ["{API_AUDIENCE}"]
 sender_constraint = "dpop"

@@ -12,6 +12,7 @@ use super::actors::{Billing, Browser, Honest, Thief};
 use super::forgery::{Forgery, access_token};
 use super::report::{Answer, Theft};
 use super::stage::{API_AUDIENCE, Door, NONCE_PATH, PATH, SCOPE, Stage};
+use super::thefts_of_grants;
 
 /// What the thief has got hold of.
 pub(crate) struct Loot<'a> {
@@ -110,14 +111,14 @@ pub(crate) async fn all(stage: &mut Stage, loot: &Loot<'_>) -> anyhow::Result<Ve
         odd_tokens(&at, &mut thefts).await?;
     }
     after_restart(stage, loot, &mut thefts).await?;
-    at_the_token_endpoint(stage, loot, &mut thefts).await?;
+    thefts_of_grants::all(stage, loot, &mut thefts).await?;
     // The same theft at both doors stands together, in the order of the first door.
     let order: Vec<&str> = thefts.iter().map(|theft| theft.name).collect();
     thefts.sort_by_key(|theft| order.iter().position(|name| *name == theft.name));
     Ok(thefts)
 }
 
-fn push(
+pub(crate) fn push(
     thefts: &mut Vec<Theft>,
     name: &'static str,
     tried: &'static str,
@@ -202,12 +203,12 @@ async fn stolen_proofs(at: &At<'_>, thefts: &mut Vec<Theft>) -> anyhow::Result<(
 
     let mut old = at.proof(victim)?;
     old.claims["iat"] = (at.stage.now() - 3600).into();
-    remove(&mut old.claims, "nonce");
+    old.forget("nonce");
     let answer = at.send(at.with_proof(&old.sign()?)).await?;
     push(thefts, "old_proof", "a proof from an hour ago, never used before", door, answer);
 
     let mut ahead = at.proof_for(victim, "GET", &at.url(NONCE_PATH), &at.loot.dpop_token)?;
-    remove(&mut ahead.claims, "nonce");
+    ahead.forget("nonce");
     let request = at.get(NONCE_PATH).header("authorization", format!("DPoP {}", at.loot.dpop_token));
     let answer = at.send(request.header("dpop", ahead.sign()?)).await?;
     push(
@@ -399,93 +400,4 @@ async fn after_restart(stage: &mut Stage, loot: &Loot<'_>, thefts: &mut Vec<Thef
         );
     }
     Ok(())
-}
-
-/// Refresh tokens, assertions, and clients that must be bound.
-async fn at_the_token_endpoint(
-    stage: &Stage,
-    loot: &Loot<'_>,
-    thefts: &mut Vec<Theft>,
-) -> anyhow::Result<()> {
-    const DOOR: &str = "token endpoint";
-    let url = stage.token_endpoint();
-    let nonce = stage.authorization_server_nonce(&loot.thief.http).await?;
-    let proof = |key| -> anyhow::Result<String> {
-        let mut proof = Forgery::of(key, "POST", &url, "", stage.now())?;
-        remove(&mut proof.claims, "ath");
-        if let Some(nonce) = &nonce {
-            proof.claims["nonce"] = nonce.as_str().into();
-        }
-        proof.sign()
-    };
-    let send =
-        async |request: RequestBuilder| -> anyhow::Result<Answer> { read(request.send().await?).await };
-
-    let refresh = [
-        ("grant_type", "refresh_token"),
-        ("client_id", "shop"),
-        ("refresh_token", &loot.browser.refresh_token),
-    ];
-    let answer =
-        send(loot.thief.http.post(&url).form(&refresh).header("dpop", proof(&loot.thief.key)?)).await?;
-    push(
-        thefts,
-        "stolen_refresh_token",
-        "the stolen refresh token of the public client, with the thief's own key",
-        DOOR,
-        answer,
-    );
-
-    let answer = send(loot.thief.http.post(&url).form(&refresh)).await?;
-    push(thefts, "stolen_refresh_token_as_bearer", "the same refresh token, without any proof", DOOR, answer);
-
-    let assertion = stage.assertion(&loot.billing.assertion_key)?;
-    let form = [
-        ("grant_type", "client_credentials"),
-        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
-        ("client_assertion", assertion.as_str()),
-        ("scope", SCOPE),
-    ];
-    let victims_own =
-        send(loot.thief.http.post(&url).form(&form).header("dpop", proof(&loot.billing.proof_key)?)).await?;
-    anyhow::ensure!(
-        victims_own.got_through,
-        "the victim's own token request must work before its assertion can be replayed: {victims_own:?}"
-    );
-    let answer = send(loot.thief.http.post(&url).form(&form).header("dpop", proof(&loot.thief.key)?)).await?;
-    push(
-        thefts,
-        "assertion_replayed",
-        "a captured client assertion, replayed with the thief's own key",
-        DOOR,
-        answer,
-    );
-
-    let fresh = stage.assertion(&loot.billing.assertion_key)?;
-    let form = [form[0], form[1], ("client_assertion", fresh.as_str()), form[3]];
-    let answer = send(loot.thief.http.post(&url).form(&form)).await?;
-    push(
-        thefts,
-        "bound_client_without_proof",
-        "an intercepted assertion of a client that must be bound, asking for a bearer token",
-        DOOR,
-        answer,
-    );
-
-    let form = [("grant_type", "client_credentials"), ("client_id", "inventory")];
-    let answer = send(loot.thief.http_with_certificate.post(stage.mtls_token_endpoint()).form(&form)).await?;
-    push(
-        thefts,
-        "client_with_other_certificate",
-        "the backend's client_id with the thief's certificate",
-        DOOR,
-        answer,
-    );
-    Ok(())
-}
-
-fn remove(claims: &mut Value, name: &str) {
-    if let Value::Object(members) = claims {
-        members.remove(name);
-    }
 }

@@ -38,7 +38,10 @@ const AT_BOTH_DOORS: [&str; 25] = [
 ];
 
 /// What must be tried at the token endpoint.
-const AT_THE_TOKEN_ENDPOINT: [&str; 5] = [
+const AT_THE_TOKEN_ENDPOINT: [&str; 8] = [
+    "stolen_code",
+    "stolen_code_and_verifier",
+    "code_replayed",
     "stolen_refresh_token",
     "stolen_refresh_token_as_bearer",
     "assertion_replayed",
@@ -102,6 +105,9 @@ fn the_play_is_told_in_words_and_its_commands_work_by_hand() {
         "a forged ssl-client-cert header",
         "in a way that nobody here can check",
         "from a client that has an exception",
+        "an authorization code from the address bar",
+        "together with its PKCE verifier",
+        "a code that the shop has redeemed",
         "the stolen refresh token of the public client",
         "a captured client assertion, replayed",
         "thefts were refused",
