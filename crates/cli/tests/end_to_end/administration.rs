@@ -113,6 +113,29 @@ fn commands_print_the_same_from_the_store_and_from_the_running_server() {
 }
 
 #[test]
+fn a_client_is_registered_with_a_key_made_for_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let office = Office::open();
+    let key = office.estate.stage.path("worker.key");
+    let add = |client_id: &'static str, more: &[&'static str]| {
+        let options = ["--new-key", &key, "--grant-type", "client_credentials", "--audience", AUDIENCE];
+        office.remote(&[&["client", "add", client_id], &options[..], more].concat())
+    };
+    add("worker", &["--scope", "two  spaces"]).require(2);
+    assert!(!std::path::Path::new(&key).exists(), "the key of a client that was refused");
+    let shown = add("worker", &["--scope", "orders.read"]).require(0).stdout;
+    assert!(shown.contains("private_key_jwt") && !shown.contains("\"d\""), "{shown}");
+    assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    office.estate.printed_token("worker", &["--assertion-key", &key]);
+    let before = std::fs::read_to_string(&key).unwrap();
+    office.estate.stage.secret("the key made for it", &before);
+    let second = add("other", &[]).require(2);
+    assert!(second.stderr.contains("a file that is not there yet"), "{second:?}");
+    assert_eq!(std::fs::read_to_string(&key).unwrap(), before, "a key that is in use stays");
+}
+
+#[test]
 fn an_offboarded_client_is_dead_at_the_real_endpoints() {
     let office = Office::open();
     let secret = office.partner();

@@ -348,6 +348,8 @@ fn client_refuses_duplicates_and_contradictions() {
         (with(&["--scope", "a  b"]), &["scope", "single spaces"]),
         (vec!["--grant-type", "password"], &["grant_types", "password", "choose among"]),
         (with(&["--jwks", "/nowhere/jwks.json"]), &["--jwks", "/nowhere/jwks.json"]),
+        (with(&["--new-key", "/nowhere/new.key"]), &["--new-key", "/nowhere/new.key", "not there yet"]),
+        (with(&["--new-key", "/nowhere/new.key", "--jwks", "keys.json"]), &["--new-key", "--jwks"]),
     ] {
         require_message(&format!("{arguments:?}"), add("new", &arguments), parts);
     }

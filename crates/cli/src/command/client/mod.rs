@@ -154,6 +154,12 @@ async fn carry_out(
 async fn register(server: &Administration, add: &Add, out: &mut dyn Write) -> anyhow::Result<Status> {
     let registration = Value::Object(add.members()?);
     let reply = server.call(Method::POST, "/clients", Some(&registration)).await;
+    if let (Some(path), Err(error)) = (&add.new_key, &reply)
+        && refused_with(error).is_some()
+    {
+        // The key of a client that is not there serves nobody, and would stand in the way of the next try.
+        let _ = std::fs::remove_file(path);
+    }
     let reply = reply.map_err(|error| match refused_with(&error) {
         Some(StatusCode::CONFLICT) => error.context(format!(
             "client {:?} was not added; choose another identifier, `bindery client list` names those in use",

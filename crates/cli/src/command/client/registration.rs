@@ -1,9 +1,13 @@
 //! A registration as options of the command line: the ones that are asked for most, and any other member by
 //! name. Whether it holds is the server's word.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use bindery_core::jose::algorithm::SignatureAlgorithm;
+use bindery_crypto::SigningKey;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
@@ -41,6 +45,10 @@ pub(super) struct Add {
     /// File with the client's public keys as a JWK set
     #[arg(long, value_name = "JSON")]
     jwks: Option<PathBuf>,
+    /// Make a private key (ES256) for private_key_jwt, write it to this new file, readable by you alone, and register
+    /// its public half
+    #[arg(long, value_name = "PEM", conflicts_with = "jwks")]
+    pub(super) new_key: Option<PathBuf>,
     /// Any other member of the registration, as NAME=VALUE (VALUE as JSON, or as text); may be repeated
     #[arg(long = "set", value_name = "NAME=VALUE")]
     members: Vec<String>,
@@ -65,6 +73,7 @@ pub(super) struct Change {
 }
 
 impl Add {
+    /// The registration; with `--new-key` its key is in the file when this returns.
     pub(super) fn members(&self) -> anyhow::Result<Map<String, Value>> {
         let mut members = match &self.metadata {
             Some(path) => parse_object("--metadata", path)?,
@@ -95,6 +104,10 @@ impl Add {
             members.insert("jwks".into(), Value::Object(parse_object("--jwks", path)?));
         }
         set(&mut members, &self.members)?;
+        if let Some(path) = &self.new_key {
+            members.entry("token_endpoint_auth_method").or_insert_with(|| "private_key_jwt".into());
+            members.insert("jwks".into(), json!({"keys": [make_key(path)?]}));
+        }
         Ok(members)
     }
 }
@@ -124,6 +137,24 @@ fn set(members: &mut Map<String, Value>, said: &[String]) -> anyhow::Result<()> 
         members.insert(name.to_owned(), value);
     }
     Ok(())
+}
+
+/// A new key in a new file; gives its public half.
+fn make_key(path: &Path) -> anyhow::Result<Map<String, Value>> {
+    let key = SigningKey::generate(SignatureAlgorithm::Es256).context("no key can be made")?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(path).and_then(|mut file| file.write_all(key.to_pkcs8_pem().as_bytes()));
+    written.with_context(|| {
+        format!("--new-key {}: can't be written; name a file that is not there yet", path.display())
+    })?;
+    let mut jwk = key.public_key().to_jwk();
+    jwk.insert("kid".into(), key.thumbprint().to_string().into());
+    jwk.insert("alg".into(), key.algorithm().name().into());
+    jwk.insert("use".into(), "sig".into());
+    Ok(jwk)
 }
 
 fn parse_object(option: &str, path: &Path) -> anyhow::Result<Map<String, Value>> {
