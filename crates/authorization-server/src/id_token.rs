@@ -112,8 +112,10 @@ pub(crate) fn read_hint(server: &Server, text: &str) -> Option<Hint> {
     candidates.find(|jwk| AwsLc.verify_signature(algorithm, &jwk.key, message, &signature).is_ok())?;
     let claims = json::parse_object(&base64url::decode(jws.payload).ok()?).ok()?;
     let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-    // A signed authorization response has no `sub`, so it is none either.
-    if text("iss")? != server.settings.issuer {
+    // Untyped as well are signed authorization responses, which have no `sub`, and signed userinfo, which has
+    // neither of the times that every ID token has (OpenID Connect Core section 2).
+    let timed = ["iat", "exp"].iter().all(|name| claims.get(*name).is_some_and(Value::is_i64));
+    if text("iss")? != server.settings.issuer || !timed {
         return None;
     }
     Some(Hint { subject: text("sub")?, session_id: text("sid"), client_id: text("aud")? })

@@ -35,6 +35,8 @@ pub struct HttpKeySetFetcher {
     client: Client,
     private: Arc<PrivateDestinations>,
     turns: Semaphore,
+    /// [`TIMEOUT`], but in tests.
+    patience: Duration,
 }
 
 impl HttpKeySetFetcher {
@@ -65,7 +67,7 @@ impl HttpKeySetFetcher {
             .referer(false)
             .build()
             .map_err(|reason| unusable_tls("", reason.to_string()))?;
-        Ok(Self { client, private, turns })
+        Ok(Self { client, private, turns, patience: TIMEOUT })
     }
 
     async fn read(&self, url: Url, accept: &'static str) -> Result<Vec<u8>, Refused> {
@@ -89,7 +91,7 @@ impl HttpKeySetFetcher {
 
     async fn try_fetch(&self, uri: &str, accept: &'static str) -> Result<Vec<u8>, Refused> {
         let url = require_destination(uri, &self.private)?;
-        tokio::time::timeout(TIMEOUT, self.read(url, accept)).await.unwrap_or(Err(Refused::Slow))
+        tokio::time::timeout(self.patience, self.read(url, accept)).await.unwrap_or(Err(Refused::Slow))
     }
 
     async fn try_post(&self, uri: &str, notification: Notification) -> Result<StatusCode, Refused> {
@@ -99,7 +101,7 @@ impl HttpKeySetFetcher {
         if let Some(bearer) = &notification.bearer {
             request = request.bearer_auth(bearer.as_str());
         }
-        let answered = tokio::time::timeout(TIMEOUT, request.body(notification.body).send()).await;
+        let answered = tokio::time::timeout(self.patience, request.body(notification.body).send()).await;
         let answered = answered.map_err(|_| Refused::Slow)?;
         answered.map(|response| response.status()).map_err(|error| Refused::Transport(error.without_url()))
     }

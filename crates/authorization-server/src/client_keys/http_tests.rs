@@ -51,6 +51,7 @@ impl Site {
             let answer = Response::builder();
             match request.uri().path() {
                 "/redirect" => answer.status(302).header("location", "/jwks").body(Body::empty()),
+                "/silent" => return std::future::pending::<Response>().await,
                 "/error" => answer.status(500).body(Body::from(SET)),
                 "/full" => answer.body(Body::from(vec![b' '; MAXIMUM_SET])),
                 "/long" => answer.body(Body::from(vec![b' '; MAXIMUM_SET + 1])),
@@ -194,6 +195,21 @@ async fn rejects_redirects_errors_and_long_answers() {
     }
     assert_eq!(site.requests(), 4, "the redirect was not followed");
     assert_eq!(fetcher.fetch(&site.url("localhost", "/full")).await.unwrap().len(), MAXIMUM_SET);
+}
+
+/// Whoever answers nothing holds nobody for longer than a fetch may take, and the turn is free again.
+#[tokio::test]
+async fn a_server_that_never_answers_is_left_and_holds_no_turn() {
+    let site = Site::serve();
+    let configuration = ClientKeysConfiguration { maximum_concurrent_fetches: 1, ..site.listing() };
+    let mut fetcher = fetcher(&configuration);
+    fetcher.patience = Duration::from_millis(300);
+    let url = site.url("localhost", "/silent");
+    assert_eq!(refusal(&fetcher, &url).await, "it took more than 5 seconds");
+    let notification = Notification { content_type: "text/plain", bearer: None, body: Vec::new() };
+    assert_eq!(fetcher.try_post(&url, notification).await.unwrap_err().told(), "it took more than 5 seconds");
+    fetcher.patience = TIMEOUT;
+    fetcher.fetch(&site.url("localhost", "/jwks")).await.unwrap();
 }
 
 #[tokio::test]

@@ -13,11 +13,11 @@ use crate::browser::{Browser, Page};
 use crate::clients::Setup;
 use crate::support::{API, Answer, Call, ISSUER, START, World, claims, key, merge, sign};
 
-const GRANT: &str = "urn:openid:params:grant-type:ciba";
+pub(crate) const GRANT: &str = "urn:openid:params:grant-type:ciba";
 
 /// What was posted where, with which bearer token.
 #[derive(Default)]
-struct Pings(Mutex<Vec<(String, String, Value)>>, tokio::sync::Notify);
+pub(crate) struct Pings(pub(crate) Mutex<Vec<(String, String, Value)>>, pub(crate) tokio::sync::Notify);
 
 #[async_trait]
 impl Outbound for Pings {
@@ -34,7 +34,16 @@ impl Outbound for Pings {
     }
 }
 
-async fn world_with(changes: Value) -> (World, Arc<Pings>) {
+pub(crate) async fn world_with(changes: Value) -> (World, Arc<Pings>) {
+    let pings = Arc::new(Pings::default());
+    let mut setup = setup(changes);
+    setup.outbound = Some(pings.clone());
+    let world = setup.start().await;
+    world.account("alice", PASSWORD).await;
+    (world, pings)
+}
+
+pub(crate) fn setup(changes: Value) -> Setup {
     let mut setup = Setup::new();
     setup.configuration["openid"] = true.into();
     setup.configuration["grants"] =
@@ -67,11 +76,7 @@ async fn world_with(changes: Value) -> (World, Arc<Pings>) {
         client.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         clients.push(client);
     }
-    let pings = Arc::new(Pings::default());
-    setup.outbound = Some(pings.clone());
-    let world = setup.start().await;
-    world.account("alice", PASSWORD).await;
-    (world, pings)
+    setup
 }
 
 async fn world() -> World {
@@ -79,36 +84,36 @@ async fn world() -> World {
 }
 
 impl World {
-    fn authenticate(&self, client_id: &str) -> Call {
+    pub(crate) fn authenticate(&self, client_id: &str) -> Call {
         Call::to("/bc-authorize").assertion(self.assertion(client_id))
     }
 
-    fn usual(&self, client_id: &str) -> Call {
+    pub(crate) fn usual(&self, client_id: &str) -> Call {
         let call = self.authenticate(client_id).with("scope", "openid read").with("login_hint", "alice");
         call.with("binding_message", "W4SCT").with("client_notification_token", "the-clients-own-token")
     }
 
-    async fn requested(&self, call: Call) -> String {
+    pub(crate) async fn requested(&self, call: Call) -> String {
         let body = self.send(call).await.ok();
         assert_eq!((&body["expires_in"], &body["interval"]), (&json!(120), &json!(5)));
         body["auth_req_id"].as_str().unwrap().to_owned()
     }
 
-    async fn poll_for(&self, client_id: &str, auth_req_id: &str, key: &SigningKey) -> Answer {
+    pub(crate) async fn poll_for(&self, client_id: &str, auth_req_id: &str, key: &SigningKey) -> Answer {
         let call = Call::token(GRANT).assertion(self.assertion(client_id)).with("auth_req_id", auth_req_id);
         self.send(call.dpop(self.proof(key))).await
     }
 }
 
 /// Alice's phone: a browser in which she is signed in.
-async fn phone(world: &World) -> Browser<'_> {
+pub(crate) async fn phone(world: &World) -> Browser<'_> {
     let browser = Browser::new(world);
     let login = browser.get("/approve").await;
     sign_in(&browser, &login).await;
     browser
 }
 
-async fn approve(world: &World, button: &str) -> Page {
+pub(crate) async fn approve(world: &World, button: &str) -> Page {
     let phone = phone(world).await;
     let consent = phone.get("/approve").await;
     assert!(consent.html.contains("W4SCT"), "the person compares the message: {}", consent.html);

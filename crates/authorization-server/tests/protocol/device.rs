@@ -36,18 +36,18 @@ async fn world_with(changes: Value) -> World {
     world
 }
 
-async fn world() -> World {
+pub(crate) async fn world() -> World {
     world_with(json!({})).await
 }
 
 /// What a device was given.
-struct Device {
-    code: String,
-    user_code: String,
+pub(crate) struct Device {
+    pub(crate) code: String,
+    pub(crate) user_code: String,
 }
 
 impl World {
-    async fn device(&self, call: Call) -> Device {
+    pub(crate) async fn device(&self, call: Call) -> Device {
         let body = self.send(call).await.ok();
         let text = |name: &str| body[name].as_str().unwrap().to_owned();
         assert_eq!(body["verification_uri"], format!("{ISSUER}/device"));
@@ -59,17 +59,17 @@ impl World {
         Device { code: text("device_code"), user_code: text("user_code") }
     }
 
-    fn ask_as(&self, client_id: &str) -> Call {
+    pub(crate) fn ask_as(&self, client_id: &str) -> Call {
         Call::to("/device_authorization").with("client_id", client_id).with("scope", "openid read")
     }
 
-    async fn poll(&self, client_id: &str, device: &Device, key: &SigningKey) -> Answer {
+    pub(crate) async fn poll(&self, client_id: &str, device: &Device, key: &SigningKey) -> Answer {
         let call = Call::token(GRANT).with("client_id", client_id).with("device_code", device.code.as_str());
         self.send(call.dpop(self.proof(key))).await
     }
 
     /// A person types the code, compares, signs in and presses `button`, unless the same was allowed before.
-    async fn answer(&self, device: &Device, button: &str) -> Page {
+    pub(crate) async fn answer(&self, device: &Device, button: &str) -> Page {
         let browser = Browser::new(self);
         let login = confirm(&browser, &device.user_code).await;
         let page = sign_in(&browser, &login).await;
@@ -80,12 +80,12 @@ impl World {
     }
 }
 
-async fn type_code(browser: &Browser<'_>, code: &str) -> Page {
+pub(crate) async fn type_code(browser: &Browser<'_>, code: &str) -> Page {
     let page = browser.get("/device").await;
     browser.press(&page, "confirm", &[("user_code", code)]).await
 }
 
-async fn confirm(browser: &Browser<'_>, code: &str) -> Page {
+pub(crate) async fn confirm(browser: &Browser<'_>, code: &str) -> Page {
     let compare = type_code(browser, code).await;
     assert!(compare.html.contains(code) && compare.html.contains("Television"), "{}", compare.html);
     browser.press(&compare, "confirm", &[]).await

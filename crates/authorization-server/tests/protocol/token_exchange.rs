@@ -7,13 +7,17 @@ use serde_json::{Value, json};
 use crate::clients::Setup;
 use crate::support::{API, Answer, Call, ISSUER, OTHER_API, START, World, certificate, claims, key};
 
-const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+pub(crate) const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+pub(crate) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// `holder` has tokens, `service` receives them at `API` and may go on to `OTHER_API`, `proxy` likewise without
 /// being named, `narrow` may only narrow, `lax` may have bearer tokens for now, `stranger` has nothing to do
 /// with any of it.
-async fn world() -> World {
+pub(crate) async fn world() -> World {
+    setup().start().await
+}
+
+pub(crate) fn setup() -> Setup {
     let mut setup = Setup::new();
     let grants = ["client_credentials", "refresh_token", GRANT];
     setup.configuration["grants"] = json!(grants);
@@ -47,12 +51,12 @@ async fn world() -> World {
     add("lax", lax);
     add("bearer", exception);
     add("closed", json!({"grant_types": ["client_credentials"]}));
-    setup.start().await
+    setup
 }
 
 impl World {
     /// An access token of alice for `API`, issued to `client_id` and bound to `key`, if there is one.
-    async fn subject_token(&self, client_id: &str, key: Option<&SigningKey>) -> String {
+    pub(crate) async fn subject_token(&self, client_id: &str, key: Option<&SigningKey>) -> String {
         let refresh = self.provision(client_id, Confirmation::Unbound).await;
         let call =
             Call::token("refresh_token").with("refresh_token", refresh).assertion(self.assertion(client_id));
@@ -63,14 +67,14 @@ impl World {
         self.send(call).await.ok()["access_token"].as_str().unwrap().to_owned()
     }
 
-    fn exchange(&self, client_id: &str, subject_token: &str) -> Call {
+    pub(crate) fn exchange(&self, client_id: &str, subject_token: &str) -> Call {
         Call::token(GRANT)
             .assertion(self.assertion(client_id))
             .with("subject_token", subject_token)
             .with("subject_token_type", ACCESS_TOKEN)
     }
 
-    async fn exchanged(&self, call: Call, key: &SigningKey) -> Answer {
+    pub(crate) async fn exchanged(&self, call: Call, key: &SigningKey) -> Answer {
         self.send(call.dpop(self.proof(key))).await
     }
 }
