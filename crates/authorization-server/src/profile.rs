@@ -282,6 +282,12 @@ impl ProfileRules {
         self.require_signed_request_object || self.profile.is_fapi()
     }
 
+    /// Whether a bearer token may come in a form at userinfo (RFC 6750 section 2.2): plain OpenID Connect alone, whose
+    /// certification warns where it may not.
+    pub(crate) const fn access_token_in_form(&self) -> bool {
+        matches!(self.profile, Profile::OpenId)
+    }
+
     /// Whether a client that registered `none` may leave its request objects unsigned (OIDC-6-01).
     pub(crate) const fn unsigned_request_objects(&self) -> bool {
         matches!(self.profile, Profile::OpenId)

@@ -1,19 +1,23 @@
 //! The userinfo endpoint (OpenID Connect Core section 5.3): claims about the person behind an access token. It is a
 //! resource like any other: a bound token needs its proof or its certificate, on GET and on POST (OIDC-5.3-02).
-//! The answer is JSON, or a JWT where the client registered that.
+//! Plain OpenID Connect clients may send a bearer token in the form (RFC 6750 section 2.2). The answer is JSON, or a
+//! JWT where the client registered that.
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bindery_core::oauth::client_metadata::ClientMetadata;
+use bindery_core::oauth::form::Form;
 use bindery_core::oauth::scope::Scope;
 use bindery_core::time::UnixTime;
 use bindery_http::render;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, StatusCode};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
-use super::json;
+use super::{json, read_capped, require_form};
 use crate::encryption::{JWT, encrypt_for_client};
 use crate::event::AuditEvent;
 use crate::grant::details::GrantDetails;
@@ -24,10 +28,16 @@ use crate::subject;
 
 pub(crate) const PATH: &str = "/userinfo";
 
+/// The longest form, in bytes: a token of the greatest length and little else.
+const MAXIMUM_BODY: usize = 20 * 1024;
+
 pub(crate) async fn answer(State(server): State<AuthorizationServer>, request: Request) -> Response {
     let server = &*server.0;
     let now = server.clock.now();
-    let (mut parts, _) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    if parts.method == Method::POST && server.settings.rules.server().access_token_in_form() {
+        take_from_form(&mut parts, body).await;
+    }
     let demand = Demand {
         endpoint: PATH,
         scope: &["openid"],
@@ -50,6 +60,22 @@ pub(crate) async fn answer(State(server): State<AuthorizationServer>, request: R
     let mut response = render_claims(server, client, claims, now).await;
     admission.dress(&mut response);
     response
+}
+
+/// RFC 6750 section 2.2: `access_token` in the form is a bearer token, judged like one in the header. Beside a header it
+/// is a second one, which every guard refuses; a body that can't be read brings none.
+async fn take_from_form(parts: &mut Parts, body: Body) {
+    if require_form(&parts.headers).is_err() {
+        return;
+    }
+    let Ok(body) = read_capped(body, MAXIMUM_BODY).await else { return };
+    let Ok(form) = Form::parse(&body) else { return };
+    let Some(token) = form.get("access_token") else { return };
+    let value = Zeroizing::new(format!("Bearer {token}"));
+    if let Ok(mut value) = HeaderValue::from_str(&value) {
+        value.set_sensitive(true);
+        parts.headers.append(AUTHORIZATION, value);
+    }
 }
 
 /// The person's claims that the grant's scope and `claims` parameter ask for; `sub` always, and the same as in

@@ -103,6 +103,50 @@ async fn an_exception_ended_early_ends_the_tokens_that_are_out() {
     }
 }
 
+/// POST to userinfo with this form, and a token in the header too if there is one.
+async fn userinfo_by_form(world: &World, body: String, header: Option<&str>) -> Answer {
+    let mut request =
+        Request::post("/userinfo").header("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+    if let Some(token) = header {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    world.dispatch(request.body(Body::from(body)).unwrap(), None).await
+}
+
+#[tokio::test]
+async fn a_form_brings_a_bearer_token_to_userinfo_in_plain_openid_connect_alone_and_never_a_second_or_bound_one()
+{
+    for profile in ["openid", "oauth2.1"] {
+        let mut setup = setup();
+        setup.configuration["openid"] = json!(true);
+        setup.configuration["profile"] = json!(profile);
+        setup.configuration["client"].as_array_mut().unwrap().push(json!({
+            "client_id": "legacy", "client_secret_sha256": base64url::encode(AwsLc.sha256(&[SECRET.as_bytes()])),
+            "grant_types": ["refresh_token"], "scope": "openid", "audiences": [API],
+            "sender_constraint": "none", "sender_constraint_reason": "certification",
+            "sender_constraint_until": END,
+        }));
+        let world = setup.start().await;
+        let grant = world.provision("legacy", Confirmation::Unbound).await;
+        let token = access(refresh(&world, &grant).await.ok());
+        let body = format!("access_token={token}");
+        let answer = userinfo_by_form(&world, body.clone(), None).await;
+        if profile == "oauth2.1" {
+            assert_eq!(answer.status, 401, "the header is the one place");
+            continue;
+        }
+        assert_eq!(answer.ok()["sub"], "alice");
+        userinfo_by_form(&world, body.clone(), Some(&token)).await.error(400, "invalid_request");
+        assert_eq!(userinfo_by_form(&world, format!("{body}&{body}"), None).await.status, 401);
+        assert_eq!(userinfo_by_form(&world, format!("{body}%0d%0aX:%20y"), None).await.status, 401);
+        assert_eq!(userinfo_by_form(&world, format!("{body}&x={}", "y".repeat(30_000)), None).await.status, 401);
+        let call = Call::token("refresh_token").with("refresh_token", &grant).basic("legacy", SECRET);
+        let bound = world.send(call.dpop(world.proof(&key()))).await.ok();
+        let body = format!("access_token={}", bound["access_token"].as_str().unwrap());
+        assert_eq!(userinfo_by_form(&world, body, None).await.status, 401, "without its key");
+    }
+}
+
 #[tokio::test]
 async fn an_exception_is_on_the_record_with_its_reason_and_its_end() {
     let world = world("jwt").await;
