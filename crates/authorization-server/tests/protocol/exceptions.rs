@@ -115,7 +115,7 @@ async fn userinfo_by_form(world: &World, body: String, header: Option<&str>) -> 
 
 #[tokio::test]
 async fn a_form_brings_a_bearer_token_to_userinfo_in_plain_openid_connect_alone_and_never_a_second_or_bound_one()
-{
+ {
     for profile in ["openid", "oauth2.1"] {
         let mut setup = setup();
         setup.configuration["openid"] = json!(true);
@@ -139,7 +139,10 @@ async fn a_form_brings_a_bearer_token_to_userinfo_in_plain_openid_connect_alone_
         userinfo_by_form(&world, body.clone(), Some(&token)).await.error(400, "invalid_request");
         assert_eq!(userinfo_by_form(&world, format!("{body}&{body}"), None).await.status, 401);
         assert_eq!(userinfo_by_form(&world, format!("{body}%0d%0aX:%20y"), None).await.status, 401);
-        assert_eq!(userinfo_by_form(&world, format!("{body}&x={}", "y".repeat(30_000)), None).await.status, 401);
+        assert_eq!(
+            userinfo_by_form(&world, format!("{body}&x={}", "y".repeat(30_000)), None).await.status,
+            401
+        );
         let call = Call::token("refresh_token").with("refresh_token", &grant).basic("legacy", SECRET);
         let bound = world.send(call.dpop(world.proof(&key()))).await.ok();
         let body = format!("access_token={}", bound["access_token"].as_str().unwrap());

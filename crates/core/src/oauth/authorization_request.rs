@@ -90,7 +90,7 @@ pub struct AuthorizationPolicy<'a> {
     pub pkce: PkceRule,
     /// Whether the request came through the pushed request endpoint, with its client authenticated.
     pub pushed: bool,
-    /// Whether a client with one redirect URI must name it too (FSP-AS-20).
+    /// Whether a client with one redirect URI must name it too (FSP-AS-20); OpenID Connect requests always must.
     pub redirect_uri_required: bool,
     /// Whether an authenticated client may name an https redirect URI that is not registered (RFC 9126
     /// section 2.4). Holds only for pushed requests.
@@ -144,8 +144,11 @@ fn confirm_redirect_uri(
 ) -> Result<(String, bool), AuthorizationError> {
     let registered = &client.authorization.redirect_uris;
     let Some(given) = parameters.text("redirect_uri") else {
+        // OpenID Connect Core section 3.1.2.1 requires it, also of a client that registered one alone.
+        let scope = parameters.text("scope").unwrap_or_default();
+        let openid = policy.openid && scope.split(' ').any(|value| value == "openid");
         return match registered.as_slice() {
-            [one] if !policy.redirect_uri_required => Ok((one.clone(), false)),
+            [one] if !policy.redirect_uri_required && !openid => Ok((one.clone(), false)),
             _ => Err(AuthorizationError::RedirectUriMissing),
         };
     };

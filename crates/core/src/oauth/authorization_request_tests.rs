@@ -163,10 +163,13 @@ fn an_authenticated_client_may_name_an_unregistered_https_uri_only_where_policy_
 }
 
 #[test]
-fn a_missing_redirect_uri_is_supposed_only_when_there_is_one_and_policy_allows() {
+fn a_missing_redirect_uri_is_supposed_only_when_there_is_one_and_policy_allows_and_never_in_openid_connect() {
     let types = types();
     let lenient = AuthorizationPolicy { redirect_uri_required: false, ..policy(&types) };
-    let missing = parameters(&json!({"redirect_uri": null}));
+    let missing = parameters(&json!({"redirect_uri": null, "scope": "read"}));
+    let openid = parameters(&json!({"redirect_uri": null, "scope": "read openid"}));
+    let refused = validate(&openid, &client(&json!({})), &lenient).unwrap_err();
+    assert_eq!(refused.error, AuthorizationError::RedirectUriMissing);
     let request = validate(&missing, &client(&json!({})), &lenient).unwrap();
     assert_eq!(
         (request.return_to.redirect_uri.as_str(), request.return_to.redirect_uri_given),

@@ -85,6 +85,9 @@ async fn metadata_says_what_is_certified(suite: &Suite) {
     lists("code_challenge_methods_supported", "S256");
     assert_eq!(metadata["authorization_response_iss_parameter_supported"], true);
     assert_eq!(metadata["require_pushed_authorization_requests"], true);
+    for scope in suite.first.scope.split(' ') {
+        lists("scopes_supported", scope);
+    }
     if variant.jarm {
         lists("response_modes_supported", "jwt");
         permitted_alone("authorization_signing_alg_values_supported");
@@ -119,39 +122,55 @@ async fn metadata_says_what_is_certified(suite: &Suite) {
     }
 }
 
-/// Names of RFC 8414, OpenID Connect Discovery and the registry of authorization server metadata.
-const KNOWN: &str = "issuer authorization_endpoint token_endpoint jwks_uri registration_endpoint scopes_supported \
-    response_types_supported response_modes_supported grant_types_supported token_endpoint_auth_methods_supported \
-    token_endpoint_auth_signing_alg_values_supported service_documentation ui_locales_supported op_policy_uri \
-    op_tos_uri revocation_endpoint revocation_endpoint_auth_methods_supported \
-    revocation_endpoint_auth_signing_alg_values_supported introspection_endpoint \
+/// Members whose value is a URI.
+const URIS: &str = "issuer authorization_endpoint token_endpoint jwks_uri registration_endpoint service_documentation \
+    op_policy_uri op_tos_uri revocation_endpoint introspection_endpoint userinfo_endpoint end_session_endpoint \
+    check_session_iframe pushed_authorization_request_endpoint backchannel_authentication_endpoint \
+    device_authorization_endpoint";
+/// Members that are true or false.
+const FLAGS: &str = "claims_parameter_supported request_parameter_supported request_uri_parameter_supported \
+    require_request_uri_registration frontchannel_logout_supported frontchannel_logout_session_supported \
+    backchannel_logout_supported backchannel_logout_session_supported require_pushed_authorization_requests \
+    backchannel_user_code_parameter_supported tls_client_certificate_bound_access_tokens \
+    authorization_response_iss_parameter_supported require_signed_request_object";
+/// Members that are lists of texts.
+const LISTS: &str = "scopes_supported response_types_supported response_modes_supported grant_types_supported \
+    token_endpoint_auth_methods_supported token_endpoint_auth_signing_alg_values_supported ui_locales_supported \
+    revocation_endpoint_auth_methods_supported revocation_endpoint_auth_signing_alg_values_supported \
     introspection_endpoint_auth_methods_supported introspection_endpoint_auth_signing_alg_values_supported \
-    code_challenge_methods_supported signed_metadata device_authorization_endpoint \
-    tls_client_certificate_bound_access_tokens mtls_endpoint_aliases nfv_token_signing_alg_values_supported \
-    userinfo_endpoint acr_values_supported subject_types_supported id_token_signing_alg_values_supported \
+    code_challenge_methods_supported subject_types_supported id_token_signing_alg_values_supported \
     id_token_encryption_alg_values_supported id_token_encryption_enc_values_supported \
     userinfo_signing_alg_values_supported userinfo_encryption_alg_values_supported \
     userinfo_encryption_enc_values_supported request_object_signing_alg_values_supported \
     request_object_encryption_alg_values_supported request_object_encryption_enc_values_supported \
-    display_values_supported claim_types_supported claims_supported claims_locales_supported \
-    claims_parameter_supported request_parameter_supported request_uri_parameter_supported \
-    require_request_uri_registration require_signed_request_object pushed_authorization_request_endpoint \
-    require_pushed_authorization_requests introspection_signing_alg_values_supported \
+    display_values_supported claim_types_supported claims_supported claims_locales_supported acr_values_supported \
+    dpop_signing_alg_values_supported authorization_details_types_supported \
+    backchannel_token_delivery_modes_supported backchannel_authentication_request_signing_alg_values_supported \
+    authorization_signing_alg_values_supported authorization_encryption_alg_values_supported \
+    authorization_encryption_enc_values_supported introspection_signing_alg_values_supported \
     introspection_encryption_alg_values_supported introspection_encryption_enc_values_supported \
-    authorization_response_iss_parameter_supported check_session_iframe frontchannel_logout_supported \
-    backchannel_logout_supported backchannel_logout_session_supported end_session_endpoint \
-    frontchannel_logout_session_supported backchannel_token_delivery_modes_supported \
-    backchannel_authentication_endpoint backchannel_authentication_request_signing_alg_values_supported \
-    backchannel_user_code_parameter_supported authorization_details_types_supported \
-    dpop_signing_alg_values_supported authorization_signing_alg_values_supported \
-    authorization_encryption_alg_values_supported authorization_encryption_enc_values_supported \
-    protected_resources prompt_values_supported";
+    prompt_values_supported protected_resources";
+
+/// Every member is one that the certifier knows, of the type that it knows; whatever it does not know it warns of.
+#[track_caller]
+pub(crate) fn require_known_names_and_types(metadata: &Value) {
+    let is_in = |list: &str, name: &str| list.split_whitespace().any(|known| known == name);
+    for (name, value) in metadata.as_object().unwrap() {
+        let good = match name.as_str() {
+            name if is_in(URIS, name) => value.as_str().is_some_and(|uri| Url::parse(uri).is_ok()),
+            name if is_in(FLAGS, name) => value.is_boolean(),
+            name if is_in(LISTS, name) => {
+                value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(Value::is_string))
+            }
+            "mtls_endpoint_aliases" => value.is_object(),
+            _ => panic!("{name} is not known to the certifier"),
+        };
+        assert!(good, "{name}: {value}");
+    }
+}
 
 async fn metadata_has_no_unknown_name(suite: &Suite) {
-    let unknown: Vec<&String> = suite.site.metadata.as_object().unwrap().keys().collect();
-    let unknown: Vec<_> =
-        unknown.into_iter().filter(|name| !KNOWN.split_whitespace().any(|known| known == *name)).collect();
-    assert!(unknown.is_empty(), "{unknown:?}");
+    require_known_names_and_types(&suite.site.metadata);
 }
 
 async fn metadata_is_the_same_at_both_addresses(suite: &Suite) {

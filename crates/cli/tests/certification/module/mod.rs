@@ -2,7 +2,7 @@
 
 mod assertions;
 mod codes;
-mod discovery;
+pub(crate) mod discovery;
 mod happy;
 mod holder_of_key;
 mod pkce;

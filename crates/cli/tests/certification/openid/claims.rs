@@ -52,6 +52,8 @@ pub(super) async fn scope_profile_brings_its_claims(site: &Site) {
     let (_, claims) = userinfo_of(site, "openid profile").await;
     require_exactly(&claims, &PROFILE);
     assert!(claims["updated_at"].is_number());
+    let birthdate: Vec<&str> = claims["birthdate"].as_str().unwrap().split('-').collect();
+    assert_eq!(birthdate.iter().map(|part| part.len()).collect::<Vec<_>>(), [4, 2, 2]);
 }
 
 pub(super) async fn scope_email_brings_its_claims(site: &Site) {
@@ -82,17 +84,22 @@ pub(super) async fn essential_name_is_given(site: &Site) {
     let login = party.sign_in(&mut site.browser()).await;
     let claims = party.userinfo_call(Method::GET, login.access_token()).send().await.require(200).json();
     assert_eq!(claims["name"], "Alice Example");
+    assert_eq!(login.claims.get("name"), None, "it was asked for at userinfo alone");
     let wanted = json!({"id_token": {"name": {"essential": true}, "email": null}}).to_string();
     let login = Party::new(site).with("claims", &wanted).sign_in(&mut site.browser()).await;
     assert_eq!(login.claims["name"], "Alice Example");
     assert_eq!(login.claims["email"], "alice@example.com");
 }
 
-pub(super) async fn userinfo_is_given_by_get_and_post(site: &Site) {
+pub(super) async fn userinfo_is_given_by_get_and_post_and_for_a_token_in_the_form(site: &Site) {
     let party = Party::new(site);
     let login = party.sign_in(&mut site.browser()).await;
-    for method in [Method::GET, Method::POST] {
-        let claims = party.userinfo_call(method, login.access_token()).send().await.require(200).json();
+    let mut in_the_form = party.userinfo_call(Method::POST, "").with("access_token", login.access_token());
+    in_the_form.token = None;
+    let in_the_header =
+        [Method::GET, Method::POST].map(|method| party.userinfo_call(method, login.access_token()));
+    for call in in_the_header.into_iter().chain([in_the_form]) {
+        let claims = call.send().await.require(200).json();
         assert_eq!(claims["sub"], login.claims["sub"]);
     }
 }

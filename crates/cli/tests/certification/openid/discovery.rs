@@ -1,7 +1,13 @@
 //! The config plan: the issuer's metadata and keys (OIDD-3-01, OIDD-3-02).
 
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
 use super::site::Site;
 use crate::key::from_base64url;
+use crate::module::discovery::require_known_names_and_types;
+use crate::support::process;
 
 pub(super) async fn metadata_says_what_is_certified(site: &Site) {
     let metadata = &site.metadata;
@@ -11,6 +17,7 @@ pub(super) async fn metadata_says_what_is_certified(site: &Site) {
     {
         assert!(site.endpoint(name).starts_with("https://"), "{name}");
     }
+    require_known_names_and_types(metadata);
     let lists = |name: &str, value: &str| {
         let listed = metadata[name].as_array().unwrap_or_else(|| panic!("no {name}"));
         assert!(listed.iter().any(|known| known == value), "{name} lacks {value}: {listed:?}");
@@ -26,6 +33,10 @@ pub(super) async fn metadata_says_what_is_certified(site: &Site) {
     for mode in ["query", "form_post"] {
         lists("response_modes_supported", mode);
     }
+    lists("request_object_signing_alg_values_supported", "RS256");
+    lists("userinfo_signing_alg_values_supported", "RS256");
+    lists("grant_types_supported", "authorization_code");
+    lists("grant_types_supported", "refresh_token");
     for name in
         ["request_parameter_supported", "request_uri_parameter_supported", "claims_parameter_supported"]
     {
@@ -48,4 +59,25 @@ pub(super) async fn key_set_is_sound(site: &Site) {
         }
     }
     assert!(keys.iter().any(|key| key["kty"] == "RSA"), "RS256 needs a key");
+}
+
+/// OP-Rotation-OP-Sig: asked of the running issuer, by the command an operator has for it.
+pub(super) async fn rotated_keys_stand_beside_the_old_ones(site: &Site) {
+    let kids = |jwks: &Value| -> Vec<String> {
+        jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    };
+    let before = kids(&site.jwks().await);
+    let output = process::command(&["keys", "rotate", "--config", &site.config], "warn").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let deadline = Instant::now() + Duration::from_secs(90);
+    let after = loop {
+        let after = kids(&site.jwks().await);
+        if after.iter().any(|kid| !before.contains(kid)) {
+            break after;
+        }
+        assert!(Instant::now() < deadline, "no new key is published");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    assert!(before.iter().all(|kid| after.contains(kid)), "{before:?} {after:?}");
+    key_set_is_sound(site).await;
 }

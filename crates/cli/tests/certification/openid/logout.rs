@@ -8,7 +8,7 @@ use url::Url;
 use super::relying_party::{Login, Party};
 use super::site::{AFTER_LOGOUT, Site};
 use crate::browser::{Browser, Landing};
-use crate::jwt;
+use crate::jwt::{self, Jwt};
 use crate::key;
 
 async fn signed_in(site: &Site) -> (Browser, Login) {
@@ -51,9 +51,35 @@ pub(super) async fn logout_without_state_leads_back(site: &Site) {
 
 /// Nobody said who asks, so the person is asked and stays here.
 pub(super) async fn logout_without_anything_ends_here(site: &Site) {
-    let (mut browser, _) = signed_in(site).await;
-    assert!(matches!(log_out(site, &mut browser, &[]).await, Landing::LoggedOut));
+    require_over_here(site, |_| Vec::new()).await;
+}
+
+pub(super) async fn logout_with_state_alone_ends_here(site: &Site) {
+    require_over_here(site, |_| vec![("state", key::random(96))]).await;
+}
+
+pub(super) async fn logout_with_a_hint_alone_ends_here(site: &Site) {
+    require_over_here(site, |login| {
+        vec![("id_token_hint", login.id_token().to_owned()), ("state", key::random(96))]
+    })
+    .await;
+}
+
+async fn require_over_here(site: &Site, parameters: impl Fn(&Login) -> Vec<(&'static str, String)>) {
+    let (mut browser, login) = signed_in(site).await;
+    let parameters = parameters(&login);
+    let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert!(matches!(log_out(site, &mut browser, &parameters).await, Landing::LoggedOut));
     require_nobody(site, &mut browser).await;
+}
+
+/// The person may be asked and may agree; the browser stays all the same.
+pub(super) async fn logout_without_a_hint_never_leads_back(site: &Site) {
+    let (mut browser, _) = signed_in(site).await;
+    let state = key::random(96);
+    let parameters = [("post_logout_redirect_uri", AFTER_LOGOUT), ("state", state.as_str())];
+    let landing = log_out(site, &mut browser, &parameters).await;
+    assert!(matches!(landing, Landing::LoggedOut | Landing::ErrorPage { .. }), "{landing:?}");
 }
 
 pub(super) async fn logout_to_an_unregistered_uri_ends_here(site: &Site) {
@@ -74,12 +100,21 @@ pub(super) async fn logout_to_an_unregistered_uri_ends_here(site: &Site) {
 }
 
 pub(super) async fn logout_with_a_changed_hint_ends_here(site: &Site) {
-    let (mut browser, login) = signed_in(site).await;
+    let (_, login) = signed_in(site).await;
     let (input, signature) = login.id_token().rsplit_once('.').unwrap();
-    let changed = format!("{input}.{}", signature.chars().rev().collect::<String>());
-    let parameters = [("id_token_hint", changed.as_str()), ("post_logout_redirect_uri", AFTER_LOGOUT)];
-    let landing = log_out(site, &mut browser, &parameters).await;
-    assert!(matches!(landing, Landing::LoggedOut | Landing::ErrorPage { .. }), "{landing:?}");
+    let (header, claims) = jwt::read(login.id_token());
+    let again = Jwt::new(&site.key, claims);
+    for changed in [
+        format!("{input}.{}", signature.chars().rev().collect::<String>()),
+        again.clone().header("alg", "none").without_header("kid").text(),
+        again.clone().header("alg", "RS256").text(),
+        again.header("alg", "RS256").header("kid", header["kid"].as_str().unwrap()).text(),
+    ] {
+        let (mut browser, _) = signed_in(site).await;
+        let parameters = [("id_token_hint", changed.as_str()), ("post_logout_redirect_uri", AFTER_LOGOUT)];
+        let landing = log_out(site, &mut browser, &parameters).await;
+        assert!(matches!(landing, Landing::LoggedOut | Landing::ErrorPage { .. }), "{landing:?}");
+    }
 }
 
 pub(super) async fn session_is_over_after_logout(site: &Site) {
@@ -98,7 +133,8 @@ pub(super) async fn back_channel_logout_token_is_sound(site: &Site) {
     log_out(site, &mut browser, &[("id_token_hint", login.id_token())]).await;
     let deadline = Instant::now() + Duration::from_secs(10);
     let (header, claims) = loop {
-        let tokens = site.received.logout_tokens.lock().unwrap().clone();
+        let calls = site.received.logouts.lock().unwrap().clone();
+        let tokens: Vec<String> = calls.iter().map(|form| the_one_field(form)).collect();
         let ours = tokens
             .iter()
             .map(|token| (token, jwt::read(token)))
@@ -114,9 +150,16 @@ pub(super) async fn back_channel_logout_token_is_sound(site: &Site) {
     assert_eq!(claims["iss"], site.issuer);
     assert_eq!(claims["aud"], site.basic.client_id);
     assert_eq!(claims["sub"], login.claims["sub"]);
-    assert!(claims["events"]["http://schemas.openid.net/event/backchannel-logout"].is_object());
+    let events = serde_json::json!({"http://schemas.openid.net/event/backchannel-logout": {}});
+    assert_eq!(claims["events"], events);
     assert!(claims["jti"].is_string() && claims["iat"].is_i64());
     assert!(claims.get("nonce").is_none(), "a logout token must not pass for an ID token");
     let life = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
     assert!((1..=120).contains(&life), "{life}");
+}
+
+fn the_one_field(form: &[(String, String)]) -> String {
+    let [(name, token)] = form else { panic!("{form:?}") };
+    assert_eq!(name, "logout_token");
+    token.clone()
 }

@@ -1,5 +1,7 @@
 //! A relying party: sends people to the issuer, redeems codes and judges what comes back.
 
+use std::sync::Arc;
+
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -9,7 +11,7 @@ use crate::answer::Answer;
 use crate::browser::{Browser, Landing};
 use crate::call::Call;
 use crate::jwt::{self, Jwt};
-use crate::key::{self, base64url};
+use crate::key::{self, Key, base64url};
 
 /// ID tokens of OpenID Connect clients.
 const SIGNED_WITH: [&str; 2] = ["RS256", "ES256"];
@@ -29,6 +31,8 @@ pub(super) struct Party<'s> {
     pub(super) client: &'s Registered,
     pub(super) by: By,
     pub(super) parameters: Vec<(String, String)>,
+    /// Signs its assertions.
+    pub(super) key: Arc<Key>,
 }
 
 /// What the token endpoint gave.
@@ -53,7 +57,8 @@ impl<'s> Party<'s> {
     }
 
     pub(super) fn of(site: &'s Site, client: &'s Registered, by: By, redirect_uri: &str) -> Self {
-        let party = Self { site, client, by, parameters: Vec::new() };
+        let party = Self { site, client, by, parameters: Vec::new(), key: Arc::clone(&site.key) };
+        let party = if site.form_post { party.with("response_mode", "form_post") } else { party };
         party
             .with("client_id", client.client_id)
             .with("response_type", "code")
@@ -91,6 +96,7 @@ impl<'s> Party<'s> {
     pub(super) fn response(&self, landing: &Landing) -> Map<String, Value> {
         let Landing::Callback { url, posted } = landing else { panic!("not at the client: {landing:?}") };
         assert_eq!(url.fragment(), None);
+        assert_eq!(posted.is_some(), self.parameter("response_mode") == Some("form_post"), "{landing:?}");
         let pairs: Vec<(String, String)> = match posted {
             Some(fields) => fields.clone(),
             None => url.query_pairs().into_owned().collect(),
@@ -99,6 +105,11 @@ impl<'s> Party<'s> {
             pairs.into_iter().map(|(name, value)| (name, value.into())).collect();
         assert_eq!(response.get("state").and_then(Value::as_str), self.parameter("state"), "{response:?}");
         assert_eq!(response["iss"], self.site.issuer);
+        const KNOWN: [&str; 5] = ["code", "error", "error_description", "state", "iss"];
+        let uri = Url::parse(self.parameter("redirect_uri").unwrap_or(CALLBACKS)).unwrap();
+        let registered: Vec<String> = uri.query_pairs().map(|(name, _)| name.into_owned()).collect();
+        let unexpected = |name: &&String| !KNOWN.contains(&name.as_str()) && !registered.contains(name);
+        assert_eq!(response.keys().find(unexpected), None, "{response:?}");
         response
     }
 
@@ -129,7 +140,7 @@ impl<'s> Party<'s> {
                     "iss": self.client.client_id, "sub": self.client.client_id, "aud": url, "jti": key::random(16),
                     "iat": now, "exp": now + 60,
                 });
-                Call { assertion: Some(Jwt::new(&self.site.key, claims).header("alg", "RS256")), ..call }
+                Call { assertion: Some(Jwt::new(&self.key, claims).header("alg", "RS256")), ..call }
             }
             By::Basic => {
                 let encode =
@@ -167,11 +178,23 @@ impl<'s> Party<'s> {
         assert!(claims["exp"].as_i64().unwrap() > jwt::now());
         let subject = claims["sub"].as_str().unwrap();
         assert!(!subject.is_empty() && subject.len() <= 255 && subject.is_ascii());
+        self.require_no_claim_that_nobody_asked_for(&claims);
         if let Some(hash) = claims.get("at_hash") {
             let digest = key::sha256(body["access_token"].as_str().unwrap());
             assert_eq!(*hash, base64url(&digest[..16]));
         }
         Login { body, claims }
+    }
+
+    /// What is in `scope` alone goes to userinfo; `sid` is for clients with a back channel.
+    #[track_caller]
+    fn require_no_claim_that_nobody_asked_for(&self, claims: &Value) {
+        const OWN: [&str; 11] =
+            ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid"];
+        if self.parameter("claims").is_none() {
+            let names = claims.as_object().unwrap().keys();
+            assert!(names.into_iter().all(|name| OWN.contains(&name.as_str())), "{claims}");
+        }
     }
 
     pub(super) fn userinfo_call(&self, method: Method, access_token: &str) -> Call {

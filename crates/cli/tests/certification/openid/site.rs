@@ -1,24 +1,30 @@
-//! An issuer of the profile `openid` with static clients, and a relying party's own https server that receives
-//! logout tokens and serves key sets.
+//! An issuer of the profile `openid` as `examples/openid.toml` has it, and a relying party's own https server that
+//! receives logout tokens and serves whatever modules publish: key sets, request objects, lists of redirect URIs.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::{Form, State};
-use axum::routing::{get, post};
+use axum::response::IntoResponse as _;
+use axum::routing::post;
 use bindery_http::listener::{Limits, Listener};
 use reqwest::Client as Http;
 use serde_json::{Value, json};
 
 use crate::key::{self, Key, base64url};
-use crate::site::{http, table};
+use crate::site::http;
 use crate::support::estate::address_of;
 use crate::support::process::Process;
 use crate::support::{Stage, free_port};
 
-pub(super) const CALLBACKS: &str = "https://suite.example/test/a/openid/callback";
-pub(super) const AFTER_LOGOUT: &str = "https://suite.example/test/a/openid/post_logout_redirect";
+/// As the example has them.
+pub(super) const CALLBACKS: &str = "https://suite.example/test/a/bindery/callback";
+pub(super) const AFTER_LOGOUT: &str = "https://suite.example/test/a/bindery/post_logout_redirect";
+const BACK_CHANNEL: &str = "https://suite.example/test/a/bindery/backchannel_logout";
+const EXAMPLE_ISSUER: &str = "https://openid.example.com:9443";
 const PASSWORD: &str = "correct horse battery staple";
 
 /// A client that is registered in the configuration.
@@ -27,10 +33,15 @@ pub(super) struct Registered {
     pub(super) secret: String,
 }
 
-/// What the relying party's server has received.
+/// A form's fields.
+type Fields = Vec<(String, String)>;
+
+/// What the relying party's server has received, and what it serves.
 #[derive(Clone, Default)]
 pub(super) struct Received {
-    pub(super) logout_tokens: Arc<Mutex<Vec<String>>>,
+    /// Every field of each call that brought a logout token.
+    pub(super) logouts: Arc<Mutex<Vec<Fields>>>,
+    documents: Arc<Mutex<HashMap<String, (&'static str, String)>>>,
 }
 
 /// The running issuer.
@@ -40,14 +51,19 @@ pub(super) struct Site {
     pub(super) http: Http,
     /// `client_secret_basic`.
     pub(super) basic: Registered,
-    /// `client_secret_basic`, another one: two redirect URIs.
+    /// `client_secret_basic`, another one.
     pub(super) second: Registered,
     /// `client_secret_post`.
     pub(super) posting: Registered,
     /// A key that registered clients may use.
     pub(super) key: Arc<Key>,
     pub(super) received: Received,
-    pub(super) initial_access_token: Option<String>,
+    /// Whether every answer is to be posted: the form post plan.
+    pub(super) form_post: bool,
+    /// The configuration's file.
+    pub(super) config: String,
+    /// The relying party's own server.
+    party: String,
     _server: Process,
     _stage: Stage,
 }
@@ -65,25 +81,23 @@ impl Site {
         self.http.get(self.endpoint("jwks_uri")).send().await.unwrap().json().await.unwrap()
     }
 
-    pub(super) async fn start() -> Self {
+    /// Serves `text` from now on, and says where.
+    pub(super) fn publish(&self, name: &str, content_type: &'static str, text: impl Into<String>) -> String {
+        let path = format!("/{name}");
+        let url = format!("{}{path}", self.party);
+        self.received.documents.lock().unwrap().insert(path, (content_type, text.into()));
+        url
+    }
+
+    pub(super) async fn start(form_post: bool) -> Self {
         let stage = Stage::logging("warn,bindery=info");
         let issuer = format!("https://localhost:{}", free_port());
         let received = Received::default();
-        let party = relying_party(&stage, received.clone());
+        let party = format!("https://localhost:{}", relying_party(&stage, received.clone()).port());
         let registered = |client_id| Registered { client_id, secret: key::random(32) };
-        let [basic, second, posting] = ["basic", "second", "posting"].map(registered);
-        let back_channel = format!("https://localhost:{}/logout", party.port());
-        let clients = [
-            client(&basic, "client_secret_basic", &[CALLBACKS], Some(&back_channel)),
-            client(
-                &second,
-                "client_secret_basic",
-                &[&format!("{CALLBACKS}2"), &format!("{CALLBACKS}3")],
-                None,
-            ),
-            client(&posting, "client_secret_post", &[&format!("{CALLBACKS}4")], None),
-        ];
-        let config = stage.write("server.toml", &(server_toml(&stage, &issuer) + &clients.concat()));
+        let [basic, second, posting] = ["basic", "basic-2", "post"].map(registered);
+        let config =
+            stage.write("server.toml", &example(&stage, &issuer, &party, [&basic, &second, &posting]));
         add_account(&config);
         let server = stage.spawn(&["server", "--config", &config]);
         server.listening(1);
@@ -100,29 +114,46 @@ impl Site {
             posting,
             key,
             received,
-            initial_access_token: None,
+            form_post,
+            config,
+            party,
             _server: server,
             _stage: stage,
         }
     }
 }
 
-fn client(client: &Registered, method: &str, redirect_uris: &[&str], back_channel: Option<&str>) -> String {
-    let mut members = json!({
-        "client_id": client.client_id,
-        "client_name": format!("Relying party {}", client.client_id),
-        "token_endpoint_auth_method": method,
-        "client_secret_sha256": base64url(key::sha256(&client.secret)),
-        "grant_types": ["authorization_code", "refresh_token"],
-        "redirect_uris": redirect_uris,
-        "scope": "openid profile email address phone offline_access",
-        "post_logout_redirect_uris": [AFTER_LOGOUT],
-    });
-    if let Some(uri) = back_channel {
-        members["backchannel_logout_uri"] = uri.into();
-        members["backchannel_logout_session_required"] = true.into();
+/// `examples/openid.toml` with the addresses, the certificate and the secrets of this estate, and nothing else but
+/// what lets a test hurry: no limit on logins, and key sets fetched again after five seconds.
+fn example(stage: &Stage, issuer: &str, party: &str, clients: [&Registered; 3]) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/openid.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains(CALLBACKS) && text.contains(AFTER_LOGOUT));
+    let text =
+        text.replace(EXAMPLE_ISSUER, issuer).replace(BACK_CHANNEL, &format!("{party}/backchannel_logout"));
+    let mut config: toml::Table = text.parse().unwrap();
+    let [ca, certificate, private, store] =
+        ["ca.pem", "server.pem", "server.key", "bindery.db"].map(|file| toml::Value::from(stage.path(file)));
+    let table = |value: Value| toml::Value::try_from(value).unwrap();
+    let listener = config["listener"].as_table_mut().unwrap();
+    listener.insert("address".into(), address_of(issuer).to_string().into());
+    listener.insert("certificate_file".into(), certificate);
+    listener.insert("key_file".into(), private);
+    let of_store = config["store"].as_table_mut().unwrap();
+    of_store.insert("path".into(), store);
+    of_store.insert("durability".into(), "normal".into());
+    let server = config["server"].as_table_mut().unwrap();
+    server.insert("limits".into(), table(json!({"enabled": false})));
+    let mut client_keys = table(json!({"dangerous_private_hosts": ["localhost"], "refetch_pause": 5}));
+    client_keys.as_table_mut().unwrap().insert("roots_file".into(), ca);
+    server.insert("client_keys".into(), client_keys);
+    for client in server["client"].as_array_mut().unwrap() {
+        let known =
+            clients.iter().find(|known| client["client_id"].as_str() == Some(known.client_id)).unwrap();
+        let digest = base64url(key::sha256(&known.secret));
+        client.as_table_mut().unwrap().insert("client_secret_sha256".into(), digest.into());
     }
-    format!("\n[[server.client]]\n{}", table(&members))
+    toml::to_string(&config).unwrap()
 }
 
 /// The account with every standard claim.
@@ -142,39 +173,7 @@ fn add_account(config: &str) {
     crate::site::add_account(config, "alice", PASSWORD, &claims);
 }
 
-fn server_toml(stage: &Stage, issuer: &str) -> String {
-    let [ca, certificate, private, store] =
-        ["ca.pem", "server.pem", "server.key", "bindery.db"].map(|file| stage.path(file));
-    format!(
-        r#"
-[listener]
-address = "{address}"
-certificate_file = "{certificate}"
-key_file = "{private}"
-[store]
-path = "{store}"
-durability = "normal"
-[server]
-# Hundreds of people sign in at once here, from one address; the suite itself does so one by one.
-limits = {{ enabled = false }}
-issuer = "{issuer}"
-profile = "openid"
-pkce = "public_clients"
-signing_algorithms = ["RS256", "ES256"]
-[server.bearer]
-reason = "certification of OpenID Connect"
-until = "2099-01-01"
-[server.registration]
-access = "open"
-[server.client_keys]
-roots_file = "{ca}"
-dangerous_private_hosts = ["localhost"]
-"#,
-        address = address_of(issuer),
-    )
-}
-
-/// The relying party: remembers logout tokens.
+/// The relying party: remembers logout tokens, and serves what was published.
 fn relying_party(stage: &Stage, received: Received) -> SocketAddr {
     let tls = bindery_http::tls::ServerTls::from_pem_files(
         stage.path("server.pem").as_ref(),
@@ -182,10 +181,8 @@ fn relying_party(stage: &Stage, received: Received) -> SocketAddr {
         bindery_http::tls::ClientCertificates::NotAsked,
     )
     .unwrap();
-    let application = Router::new()
-        .route("/", get(|| async { "relying party" }))
-        .route("/logout", post(remember))
-        .with_state(received);
+    let application =
+        Router::new().route("/backchannel_logout", post(remember)).fallback(serve).with_state(received);
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
     let listener = Listener::tls(anywhere, tls, Limits::default()).unwrap();
     let address = listener.local_address();
@@ -193,7 +190,13 @@ fn relying_party(stage: &Stage, received: Received) -> SocketAddr {
     address
 }
 
-async fn remember(State(received): State<Received>, Form(form): Form<Vec<(String, String)>>) {
-    let tokens = form.into_iter().filter(|(name, _)| name == "logout_token").map(|(_, value)| value);
-    received.logout_tokens.lock().unwrap().extend(tokens);
+async fn remember(State(received): State<Received>, Form(form): Form<Fields>) {
+    received.logouts.lock().unwrap().push(form);
+}
+
+async fn serve(State(received): State<Received>, uri: axum::http::Uri) -> axum::response::Response {
+    match received.documents.lock().unwrap().get(uri.path()) {
+        Some((content_type, text)) => ([("content-type", *content_type)], text.clone()).into_response(),
+        None => axum::http::StatusCode::NOT_FOUND.into_response(),
+    }
 }
