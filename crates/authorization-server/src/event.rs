@@ -105,6 +105,12 @@ definition::events! {
         client_id: &'a str = "the client that presented it",
         grant_id: &'a str = "the grant of the other",
     }
+    GrantVoid = "grant_void", Security, WARN,
+        "What a person allowed was redeemed after they signed out or lost their account; it came to nothing." {
+        client_id: &'a str = "the client",
+        subject: &'a str = "who had allowed it",
+        grant_id: &'a str = "the grant, which was ended",
+    }
     CodeReused = "code_reused", Security, ERROR,
         "A code came back after it was redeemed: somebody has a copy. The grant was ended." {
         client_id: &'a str = "the client",

@@ -10,7 +10,8 @@ use bindery_store::record::{GrantRecord, PendingKind, PendingRecord};
 use super::{Allowed, Answer, DecoupledRequest, digest};
 use crate::event::AuditEvent;
 use crate::grant::{
-    GrantRequest, Granted, OpenIdGrant, Redemption, audience_of, new_token, require_audience, require_details,
+    GrantRequest, Granted, OpenIdGrant, Redemption, audience_of, new_token, require_audience,
+    require_details, require_present,
 };
 use crate::server::unavailable;
 
@@ -158,6 +159,7 @@ async fn hand_out(
         Spending::Expired(_) => return Err(TokenError::Poll(PollRefused::Expired)),
         Spending::SpentBefore(_) | Spending::Unknown => return Err(TokenError::Poll(PollRefused::Unknown)),
     }
+    require_present(server, &grant, TokenError::Poll(PollRefused::Denied), *now).await?;
     let scope = Scope::parse(&allowed.scope.join(" ")).map_err(|_| TokenError::Unavailable)?;
     let openid =
         scope.contains("openid").then(|| OpenIdGrant { session_id: allowed.session_id.clone(), nonce: None });

@@ -51,6 +51,11 @@ pub(super) async fn redeem(redemption: Redemption<'_>) -> Result<Granted, TokenE
         return Err(TokenError::AuthorizationCode);
     }
     if record.spent_at.is_some() {
+        // The name of a public client is everybody's: only who knows more of the request than the code, which
+        // stands in histories and logs, ends the grant (AMB-29).
+        if authenticated.is_public() {
+            confirm(&redemption, &code)?;
+        }
         return end_reused(server, &code, now).await;
     }
     if now >= record.expires_at {
@@ -75,6 +80,7 @@ pub(super) async fn redeem(redemption: Redemption<'_>) -> Result<Granted, TokenE
         Spending::SpentBefore(_) => return end_reused(server, &code, now).await,
         Spending::Expired(_) | Spending::Unknown => return Err(TokenError::AuthorizationCode),
     }
+    super::require_present(server, &grant, TokenError::AuthorizationCode, now).await?;
     let scope = Scope::parse(&code.scope.join(" ")).map_err(|_| TokenError::AuthorizationCode)?;
     let openid = scope
         .contains("openid")

@@ -27,9 +27,11 @@ mod ciba;
 mod client_credentials;
 pub(crate) mod details;
 mod device_code;
+mod presence;
 mod refresh_token;
 mod token_exchange;
 
+pub(crate) use presence::require_present;
 pub(crate) use refresh_token::new_token;
 
 /// What a grant may be turned into.

@@ -149,6 +149,13 @@ async fn consent_before(
     if ask.prompt.consent || matches!(interaction.state.purpose, Purpose::Backchannel { .. }) {
         return Ok(None);
     }
+    // Any program on the person's device can pass for an application with such an address: it gets nothing that the
+    // person does not see (RFC 8252 section 8.6, RFC 6749 section 10.2).
+    let unproven =
+        metadata.is_public() && interaction.redirect_uri().is_some_and(|uri| !uri.starts_with("https://"));
+    if unproven && !interaction.state.signed_in_here {
+        return Ok(None);
+    }
     if metadata.authorization.consent == ConsentRule::Implied {
         return Ok(Some(all()));
     }

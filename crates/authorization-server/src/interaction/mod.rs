@@ -174,7 +174,8 @@ pub(crate) async fn begin(
     pages::with_cookie(response, browser.set_cookie)
 }
 
-/// The interaction of that name, if this browser began it.
+/// The interaction of that name, if this browser began it. Whoever signed in during it and has signed out since, or
+/// has made room for somebody else, is signed in no more, and has allowed nothing.
 ///
 /// # Errors
 /// [`PageFault`] when there is none, when it is over, or when another browser began it.
@@ -184,12 +185,20 @@ pub(crate) async fn load(
     headers: &HeaderMap,
     now: UnixTime,
 ) -> Result<Interaction, PageFault> {
-    let interaction = load_any(server, id, now).await?;
+    let mut interaction = load_any(server, id, now).await?;
     // Another browser's interaction: a login or a consent that somebody else wants to be given (FAM-A1).
     match browser::known(server, headers) {
-        Some(browser) if browser.id == interaction.state.browser => Ok(interaction),
-        _ => Err(PageFault::OtherBrowser),
+        Some(browser) if browser.id == interaction.state.browser => {}
+        _ => return Err(PageFault::OtherBrowser),
     }
+    if let Some(login) = &interaction.state.login {
+        let session = session::current(server, headers, now).await;
+        let session = session.map_err(|error| PageFault::store("find_session", &error))?;
+        if session.is_none_or(|session| !session.is_of(login)) {
+            interaction.forget_login();
+        }
+    }
+    Ok(interaction)
 }
 
 /// The interaction of that name, for an application that brings its own login and is authenticated as such.
@@ -291,6 +300,12 @@ impl Interaction {
             Purpose::Backchannel { binding_message, .. } => binding_message.as_deref(),
             Purpose::Redirect { .. } | Purpose::Device { .. } => None,
         }
+    }
+
+    fn forget_login(&mut self) {
+        self.state.login = None;
+        self.state.signed_in_here = false;
+        self.state.consent = None;
     }
 
     /// Where a form of this interaction's pages may lead.

@@ -104,6 +104,11 @@ impl Session {
         self.account.as_ref().map_or(self.subject(), |account| &account.username)
     }
 
+    /// Whether `login` is this session's.
+    pub(crate) fn is_of(&self, login: &Login) -> bool {
+        login.session_id.as_deref() == Some(self.id()) && login.subject == self.subject()
+    }
+
     /// Seconds since the person last showed who they are.
     pub(crate) fn age(&self, now: UnixTime) -> i64 {
         now.as_seconds().saturating_sub(self.sign_in.auth_time)
@@ -154,12 +159,7 @@ pub(crate) async fn current(
     };
     let Ok(sign_in) = SignIn::deserialize(&record.details) else { return Ok(None) };
     let account = server.store.find_account(&record.subject).await?;
-    let usable = match &account {
-        Some(account) => !account.disabled,
-        // An application's people need no account here.
-        None => server.people.settings.login != LoginPlace::Builtin,
-    };
-    if !usable {
+    if !usable(server, account.as_ref()) {
         return Ok(None);
     }
     let expires_at = expiry(server, sign_in.auth_time, now);
@@ -176,6 +176,46 @@ pub(crate) async fn current(
         }
     }
     Ok(Some(Session { record, sign_in, secret, account }))
+}
+
+/// Whether the person who allowed something is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// The account is usable, and nobody has ended the session.
+    Present,
+    /// The person has signed out since, or has no usable account any more.
+    Gone,
+}
+
+/// Whether `subject` may still be given what was allowed in `session_id`. What `outlives` its session needs the
+/// account alone (OpenID Connect Core section 11).
+///
+/// # Errors
+/// [`StoreError`] when the store can't be asked; nothing may be given then.
+pub(crate) async fn presence(
+    server: &Server,
+    subject: &str,
+    session_id: Option<&str>,
+    outlives: bool,
+) -> Result<Presence, StoreError> {
+    if !usable(server, server.store.find_account(subject).await?.as_ref()) {
+        return Ok(Presence::Gone);
+    }
+    let Some(session_id) = session_id.filter(|_| !outlives) else { return Ok(Presence::Present) };
+    let found = server.store.find_session_by_id(session_id).await?;
+    Ok(match found.filter(|session| session.ended_at.is_none() && session.subject == subject) {
+        Some(_) => Presence::Present,
+        None => Presence::Gone,
+    })
+}
+
+/// Whether the person of that account may be signed in.
+fn usable(server: &Server, account: Option<&AccountRecord>) -> bool {
+    match account {
+        Some(account) => !account.disabled,
+        // An application's people need no account here.
+        None => server.people.settings.login != LoginPlace::Builtin,
+    }
 }
 
 /// Signs `subject` in at this browser. The browser's earlier session of the same person goes on under a new

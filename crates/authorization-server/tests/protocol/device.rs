@@ -296,3 +296,19 @@ async fn the_grant_is_off_until_it_is_named() {
     assert_eq!(document.get("device_authorization_endpoint"), None);
     assert_eq!(world.send(Call::to("/device_authorization")).await.status, 404);
 }
+
+#[tokio::test]
+async fn rejects_a_device_answer_of_an_account_disabled_since() {
+    let world = world().await;
+    let device = world.device(world.ask_as("tv")).await;
+    let own = key();
+    world.poll("tv", &device, &own).await.error(400, "authorization_pending");
+    world.answer(&device, "allow").await;
+    let mut account = world.store.find_account_by_username("alice").await.unwrap().unwrap();
+    account.disabled = true;
+    let _ = world.store.update_account(&account).await.unwrap();
+    world.advance(6);
+    world.poll("tv", &device, &own).await.error(400, "access_denied");
+    world.advance(6);
+    world.poll("tv", &device, &own).await.error(400, "invalid_grant");
+}

@@ -12,6 +12,7 @@ mod attacks_decoupled;
 mod attacks_exchange;
 mod attacks_outbound;
 mod attacks_requests;
+mod attacks_sessions;
 mod attacks_tokens;
 mod audit;
 mod authorization;

@@ -146,6 +146,8 @@ fn a_person_signs_in_and_allows_without_script() {
     browser.follow("deny");
     browser.wait("refusal", |browser| browser.url().contains("error=access_denied"));
     house.ask("&response_mode=form_post");
+    // A native client is nobody's in particular: what was allowed before is asked again (RFC 8252 section 8.6).
+    browser.follow("allow");
     assert!(browser.shows("continue"), "without script, a button sends the answer on");
     browser.follow("continue");
     house.require_posted_answer();

@@ -62,7 +62,7 @@ pub struct RequestObjectPolicy<'a> {
 pub struct VerifiedRequestObject {
     /// What the client asks: these alone count, whatever stands beside the object (RFC 9101 section 6.3).
     pub parameters: AuthorizationParameters,
-    /// `jti`, for whoever wants it used once (JAR-X-01).
+    /// `jti`, for whoever wants it used once (JAR-X-01); none of an unsigned one, which anybody could use up.
     pub identifier: Option<String>,
     /// `exp`: until then a `jti` must be remembered.
     pub expires_at: Option<UnixTime>,
@@ -73,9 +73,9 @@ pub struct VerifiedRequestObject {
 pub struct VerifiedRequestClaims {
     /// Every claim.
     pub claims: Map<String, Value>,
-    /// `jti`.
+    /// `jti`; none of an unsigned one, which anybody could use up.
     pub identifier: Option<String>,
-    /// `exp`.
+    /// `exp`; beside an `identifier` never more than [`MAXIMUM_LIFETIME`] and twice [`MAXIMUM_SKEW`] ahead.
     pub expires_at: Option<UnixTime>,
 }
 
@@ -221,7 +221,8 @@ pub fn verify_request_claims(
     if jwt.len() > MAXIMUM_REQUEST_OBJECT {
         return Err(RequestObjectRefused::Malformed);
     }
-    let claims = match unsigned_payload(jwt) {
+    let unsigned = unsigned_payload(jwt);
+    let claims = match unsigned {
         Some(payload) => {
             let allowed = policy.unsigned && registered == Some(RequestObjectAlgorithm::Unsigned);
             if !allowed {
@@ -236,6 +237,13 @@ pub fn verify_request_claims(
     let identifier = text(&claims, "jti")?.map(String::from);
     if identifier.as_ref().is_some_and(|identifier| identifier.len() > MAXIMUM_IDENTIFIER) {
         return Err(RequestObjectRefused::Claim("jti"));
+    }
+    let identifier = identifier.filter(|_| unsigned.is_none());
+    // What is remembered until it expires must not be remembered for ever: no longer than the strictest rules let
+    // anything live.
+    let latest = policy.now.plus(MAXIMUM_LIFETIME.saturating_add(MAXIMUM_SKEW.saturating_mul(2)));
+    if identifier.is_some() && expires_at.is_some_and(|expires_at| expires_at > latest) {
+        return Err(RequestObjectRefused::Lifetime);
     }
     Ok(VerifiedRequestClaims { claims, identifier, expires_at })
 }

@@ -116,6 +116,21 @@ fn each_claim_that_breaks_a_rule_refuses_the_object() {
     }
 }
 
+/// A `jti` is remembered as long as its object lives, and so none may live for ever, whatever rules it is under.
+#[test]
+fn rejects_a_request_object_that_would_be_remembered_for_ever() {
+    for rules in [RequestObjectRules::Jar, RequestObjectRules::OpenId] {
+        let judge =
+            |changes: &Value| verify_as(&signed(&usual(), &claims(changes)), &client(None), &policy(rules));
+        let long = json!({"exp": 9_999_999_999_i64, "nbf": null, "jti": null});
+        assert!(judge(&long).unwrap().identifier.is_none(), "nothing to be remembered");
+        let remembered = json!({"exp": 9_999_999_999_i64, "nbf": null, "jti": "once"});
+        assert_eq!(judge(&remembered).unwrap_err(), RequestObjectRefused::Lifetime, "{rules:?}");
+        let hour = json!({"exp": NOW + 3600, "nbf": null, "jti": "once"});
+        assert_eq!(judge(&hour).unwrap().identifier.as_deref(), Some("once"));
+    }
+}
+
 #[test]
 fn each_header_that_breaks_a_rule_refuses_the_object() {
     use RequestObjectRefused as Refused;
