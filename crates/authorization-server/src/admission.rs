@@ -26,6 +26,9 @@ use crate::server::{AuthorizationServer, Server};
 const SIGN_IN: [&str; 5] =
     [login::PATH, login::PASSKEY_PATH, account::PATH, account::PASSKEY_PATH, "/device"];
 
+/// Who can't be told apart, because a listed proxy names no addresses, shares limits under this name.
+pub(crate) const UNKNOWN: &str = "unknown address";
+
 /// Lets a request through that came neither early nor too often.
 pub(crate) async fn admit(
     State(server): State<AuthorizationServer>,
@@ -45,11 +48,16 @@ pub(crate) async fn admit(
 fn require_address(server: &Server, request: &Request) -> Result<(), TooMany> {
     // Without a peer it is the process that asks itself.
     let Some(peer) = request.extensions().get::<Peer>() else { return Ok(()) };
-    let Some(address) = client_address(peer, request.headers(), &server.edge) else { return Ok(()) };
-    require_of(server, Limit::Address, address)?;
+    let address = client_address(peer, request.headers(), &server.edge);
+    if let Some(address) = address {
+        require_of(server, Limit::Address, address)?;
+    }
     let path = request.uri().path().strip_prefix(server.settings.internal_path.as_str());
     if request.method() == Method::POST && path.is_some_and(|path| SIGN_IN.contains(&path)) {
-        require_of(server, Limit::SignIn, address)?;
+        return match address {
+            Some(address) => require_of(server, Limit::SignIn, address),
+            None => require(server, Limit::UnknownSignIn, UNKNOWN, None),
+        };
     }
     Ok(())
 }

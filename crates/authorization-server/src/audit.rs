@@ -68,9 +68,10 @@ impl AuditLog {
         let now = match event.description().class {
             EventClass::Operation => return,
             EventClass::Issuance if !log.store_issuance => return,
-            EventClass::Issuance | EventClass::Administration => log.clock.now(),
-            // Strangers can cause these as often as they like.
-            EventClass::Security => {
+            EventClass::Issuance => log.clock.now(),
+            EventClass::Administration if event.fields().contains_key("administrator") => log.clock.now(),
+            // Strangers can cause these as often as they like, also those that a client does to itself.
+            EventClass::Administration | EventClass::Security => {
                 let now = log.clock.now();
                 if !log.budget.take(event.place(), now) {
                     log.lost.inc();
@@ -200,11 +201,10 @@ mod tests {
 
     #[test]
     fn parties_stand_beside_the_fields_in_a_record() {
-        let event =
-            AuditEvent::GrantProvisioned { client_id: "c", subject: "s", grant_id: "g", binding: "dpop" };
+        let event = AuditEvent::BackchannelLogoutDelivered { client_id: "c", session_id: "s", attempts: 2 };
         let record = stored(&event, UnixTime::from_seconds(7));
-        assert_eq!((record.client_id.as_deref(), record.subject.as_deref()), (Some("c"), Some("s")));
-        assert_eq!(record.fields, serde_json::json!({"grant_id": "g", "binding": "dpop"}));
-        assert_eq!(record.event, "grant_provisioned");
+        assert_eq!((record.client_id.as_deref(), record.subject.as_deref()), (Some("c"), None));
+        assert_eq!(record.fields, serde_json::json!({"session_id": "s", "attempts": 2}));
+        assert_eq!(record.event, "backchannel_logout_delivered");
     }
 }

@@ -73,6 +73,10 @@ pub struct ServerConfiguration {
     /// The three parts of FAPI 2.0 Message Signing.
     #[serde(default)]
     pub message_signing: MessageSigningConfiguration,
+    /// People who may administer through a client that has the scope, by `sub` as that client's tokens have it;
+    /// without any, clients administer for themselves alone.
+    #[serde(default)]
+    pub administrators: Vec<String>,
     /// Who may register clients.
     #[serde(default)]
     pub registration: RegistrationConfiguration,

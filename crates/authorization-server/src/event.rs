@@ -57,6 +57,7 @@ definition::events! {
         subject: &'a str = "whom the grant speaks for",
         grant_id: &'a str = "the grant",
         binding: &'a str = "what it is bound to",
+        administrator: &'a str = "who gave it",
     }
 
     // Authorization requests.
@@ -397,6 +398,15 @@ definition::events! {
         "An administrator changed whether an account may sign in." {
         subject: &'a str = "the account",
         change: &'a str = "`disabled` or `enabled`",
+        administrator: &'a str = "who did it",
+    }
+    IssuerKeyChanged = "issuer_key_changed", Administration, WARN,
+        "An administrator rotated or retired a key of the issuer, ahead of its schedule." {
+        change: &'a str = "`rotated` or `retired`",
+        made: Option<&'a str> = "the `kid` of a key that was made",
+        activated: Option<&'a str> = "the `kid` of a key that came into use",
+        retired: Option<&'a str> = "the `kid` of a key that went out of use",
+        removed: Option<&'a str> = "the `kid` of a key that is forgotten",
         administrator: &'a str = "who did it",
     }
     KeyBlocked = "key_blocked", Administration, WARN, "A key or certificate was blocked." {

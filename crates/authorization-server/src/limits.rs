@@ -30,6 +30,9 @@ const GROUPS: u64 = 4096;
 /// After how many questions the number of keys is counted.
 const COUNTED_EVERY: u32 = 1024;
 
+/// How many times one address's rate all those have together whose addresses are unknown.
+const TOGETHER: u32 = 10;
+
 /// What is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Limit {
@@ -37,6 +40,8 @@ pub(crate) enum Limit {
     Address,
     /// Requests to pages that people sign in at, of one address.
     SignIn,
+    /// The same of all whose address is unknown, together: [`TOGETHER`] times as many.
+    UnknownSignIn,
     /// Authenticated requests of one client.
     Client,
     /// Proofs by one key.
@@ -52,7 +57,7 @@ impl Limit {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Address => "address",
-            Self::SignIn => "sign_in",
+            Self::SignIn | Self::UnknownSignIn => "sign_in",
             Self::Client => "client",
             Self::Key => "key",
             Self::Account => "account",
@@ -73,6 +78,7 @@ pub(crate) struct TooMany {
 pub(crate) struct Limits {
     address: Option<Limiter>,
     sign_in: Option<Limiter>,
+    unknown_sign_in: Option<Limiter>,
     client: Option<Limiter>,
     key: Option<Limiter>,
     account: Option<Limiter>,
@@ -97,6 +103,7 @@ impl Limits {
         Ok(Self {
             address: limiter(Limit::Address, &configuration.address)?,
             sign_in: limiter(Limit::SignIn, &configuration.sign_in)?,
+            unknown_sign_in: limiter(Limit::UnknownSignIn, &together(configuration.sign_in))?,
             client: limiter(Limit::Client, &configuration.client)?,
             key: limiter(Limit::Key, &configuration.key)?,
             account: limiter(Limit::Account, &configuration.account)?,
@@ -127,7 +134,15 @@ impl Limits {
 
     /// Forgets who has not asked for a while.
     pub(crate) fn maintain(&self) {
-        let all = [&self.address, &self.sign_in, &self.client, &self.key, &self.account, &self.user_code];
+        let all = [
+            &self.address,
+            &self.sign_in,
+            &self.unknown_sign_in,
+            &self.client,
+            &self.key,
+            &self.account,
+            &self.user_code,
+        ];
         for limiter in all.into_iter().flatten() {
             limiter.make_room();
         }
@@ -137,6 +152,7 @@ impl Limits {
         match limit {
             Limit::Address => self.address.as_ref(),
             Limit::SignIn => self.sign_in.as_ref(),
+            Limit::UnknownSignIn => self.unknown_sign_in.as_ref(),
             Limit::Client => self.client.as_ref(),
             Limit::Key => self.key.as_ref(),
             Limit::Account => self.account.as_ref(),
@@ -204,6 +220,14 @@ impl governor::clock::Clock for LimitClock {
         // A clock at the end of time must not end the process; there is room left to add to it.
         let nanoseconds = u64::try_from(self.0.monotonic().as_nanos()).unwrap_or(u64::MAX);
         Nanos::new(nanoseconds.min(u64::MAX / 2))
+    }
+}
+
+/// The rate of many who can't be told apart, from that of one.
+fn together(one: RateConfiguration) -> RateConfiguration {
+    RateConfiguration {
+        per_second: (one.per_second * f64::from(TOGETHER)).min(1_000_000.0),
+        burst: one.burst.saturating_mul(TOGETHER),
     }
 }
 

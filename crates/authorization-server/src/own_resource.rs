@@ -32,6 +32,7 @@ use serde_json::Value;
 use crate::client_registry::Client;
 use crate::event::AuditEvent;
 use crate::observation::Refused;
+use crate::provision::client_subject;
 use crate::server::Server;
 use crate::{binding, issued_token};
 
@@ -51,6 +52,18 @@ pub(crate) struct Demand<'a> {
     pub(crate) audience: Audience<'a>,
     /// What becomes of tokens without `cnf`.
     pub(crate) unbound: Unbound,
+    /// For whom the token may speak.
+    pub(crate) speaker: Speaker<'a>,
+}
+
+/// For whom a token may speak (`sub`).
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Speaker<'a> {
+    /// Anybody.
+    Anybody,
+    /// The client itself, or one of these people. A scope names what a client may do, never which of the people
+    /// who sign in through it may do it.
+    ClientOr(&'a [String]),
 }
 
 /// Whom a token must be for.
@@ -159,6 +172,7 @@ async fn admit(
     let request = pending.complete(outcome)?;
     let implied = demand.implied_by.is_some_and(|scope| request.token().has_scope(scope));
     let request = request.require_scope(if implied { &[] } else { demand.scope })?;
+    require_speaker(request.token().subject(), &client, demand.speaker)?;
     let next_nonce = next_nonce(server, nonce_time, facts.now);
     Ok(Admission { request, client, next_nonce })
 }
@@ -266,6 +280,14 @@ async fn require_live(
         issued_token::require_exception(&client.metadata, now).map_err(|_| Rejection::TokenInactive)?;
     }
     Ok(client)
+}
+
+fn require_speaker(subject: Option<&str>, client: &Client, wanted: Speaker<'_>) -> Result<(), Rejection> {
+    let Speaker::ClientOr(people) = wanted else { return Ok(()) };
+    let subject = subject.ok_or(Rejection::TokenClaim("sub"))?;
+    let may = subject == client_subject(&client.metadata.client_id)
+        || people.iter().any(|person| person == subject);
+    if may { Ok(()) } else { Err(Rejection::TokenClaim("sub")) }
 }
 
 /// A fresh nonce once the one in use has lived half its life.

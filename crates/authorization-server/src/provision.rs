@@ -11,6 +11,7 @@ use bindery_store::StoreError;
 use bindery_store::record::GrantRecord;
 use zeroize::Zeroizing;
 
+use crate::administration::COMMAND_LINE;
 use crate::event::{AuditEvent, binding_name};
 use crate::grant::new_token;
 use crate::server::AuthorizationServer;
@@ -79,6 +80,18 @@ pub async fn grant(
     scope: &str,
     bound_to: Confirmation,
 ) -> Result<ProvisionedGrant, ProvisionRefused> {
+    grant_by(server, COMMAND_LINE, client_id, subject, scope, bound_to).await
+}
+
+/// The same by an administrator, whom the audit names.
+pub(crate) async fn grant_by(
+    server: &AuthorizationServer,
+    administrator: &str,
+    client_id: &str,
+    subject: &str,
+    scope: &str,
+    bound_to: Confirmation,
+) -> Result<ProvisionedGrant, ProvisionRefused> {
     let now = server.0.clock.now();
     let client = server.0.clients.find(client_id).await?.filter(|client| !client.disabled);
     let client = client.ok_or_else(|| ProvisionRefused::Client(client_id.into()))?;
@@ -112,6 +125,7 @@ pub async fn grant(
         subject,
         grant_id: &record.grant_id,
         binding: binding_name(&bound_to),
+        administrator,
     });
     Ok(ProvisionedGrant { grant_id: record.grant_id, refresh_token })
 }

@@ -50,6 +50,8 @@ pub(crate) struct Settings {
     pub(crate) resources: Vec<String>,
     /// The first is the default.
     pub(crate) subject_types: Vec<SubjectType>,
+    /// People who may administer, by `sub`.
+    pub(crate) administrators: Vec<String>,
     pub(crate) registration: RegistrationConfiguration,
     pub(crate) device: DeviceConfiguration,
     pub(crate) ciba: CibaConfiguration,
@@ -189,6 +191,7 @@ impl ServerConfiguration {
             detail_types: self.authorization_details.iter().map(detail_type).collect(),
             resources: self.resources.clone(),
             subject_types: self.subject_types.clone(),
+            administrators: self.administrators.clone(),
             registration: self.registration.clone(),
             device: self.device,
             ciba: self.ciba,

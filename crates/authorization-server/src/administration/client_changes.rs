@@ -311,6 +311,9 @@ fn with_members(
     if !wants_secret(&members) {
         facts.former_secret = None;
     }
+    if facts.has_registration_access_token() {
+        facts.narrowed.note(&record.metadata, &Value::Object(members.clone()));
+    }
     let enrolment = enrol(server, members, &facts, server.clock.now())?;
     Ok(ClientRecord {
         disabled: record.disabled,

@@ -1,14 +1,15 @@
 //! The one door of the administration: a token of ours for this audience, bound to a key whose possession
-//! this very request proves, with the scope that the method needs. Bearer tokens are refused whatever
-//! exception their client has (design rule 7): a copied administration token must open nothing.
+//! this very request proves, with the scope that the method needs, and which speaks for its client or for one of
+//! the people that the configuration lists. Bearer tokens are refused whatever exception their client has
+//! (design rule 7): a copied administration token must open nothing.
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::Method;
 
-use super::{PATH, READ_SCOPE, SCOPE};
-use crate::own_resource::{self, Audience, Demand, Unbound};
+use super::{COMMAND_LINE, PATH, READ_SCOPE, SCOPE};
+use crate::own_resource::{self, Audience, Demand, Speaker, Unbound};
 use crate::provision::client_subject;
 use crate::server::AuthorizationServer;
 
@@ -22,7 +23,7 @@ pub(super) struct Administrator {
 impl Administrator {
     /// Whoever holds the store itself.
     pub(super) fn local() -> Self {
-        Self { name: "(command line)".into() }
+        Self { name: COMMAND_LINE.into() }
     }
 }
 
@@ -44,6 +45,7 @@ pub(super) async fn guard(
         implied_by: Some(SCOPE),
         audience: Audience::OneOf(&[&own, issuer]),
         unbound: Unbound::Refused,
+        speaker: Speaker::ClientOr(&server.settings.administrators),
     };
     let admission = match own_resource::verify(server, &mut parts, &demand, now).await {
         Ok(admission) => admission,

@@ -176,10 +176,13 @@ pub(super) async fn find(
     responses((status = 201, description = "Given", body = GrantCreated)))]
 pub(super) async fn provision(
     State(server): State<AuthorizationServer>,
+    Extension(administrator): Extension<Administrator>,
     JsonBody(asked): JsonBody<GrantAsked>,
 ) -> Result<Answer<GrantCreated>, Problem> {
     let bound_to = bound_to(&asked)?;
-    let given = provision::grant(&server, &asked.client_id, &asked.subject, &asked.scope, bound_to).await;
+    let GrantAsked { client_id, subject, scope, .. } = &asked;
+    let by = &administrator.name;
+    let given = provision::grant_by(&server, by, client_id, subject, scope, bound_to).await;
     let given = given.map_err(|refused| {
         let member = match &refused {
             ProvisionRefused::Client(_) | ProvisionRefused::GrantType(_) => "client_id",

@@ -1,12 +1,14 @@
 //! The issuer's keys: which there are, where each stands in its life, and changing that ahead of the schedule.
 //! Private halves never leave the store but sealed, and never through here.
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::body::{Answer, JsonBody};
+use super::door::Administrator;
 use super::page::Page;
 use super::problem::{Kind, Problem};
 use crate::key_schedule::{self, KeyAlgorithm, KeyChange, KeyChangeRefused, KeyStatus, Retirement, Rotation};
@@ -142,6 +144,7 @@ pub(super) async fn list(
     responses((status = 200, description = "What was done, one for each algorithm", body = Vec<KeyChangeView>)))]
 pub(super) async fn rotate(
     State(server): State<AuthorizationServer>,
+    Extension(administrator): Extension<Administrator>,
     JsonBody(asked): JsonBody<RotationAsked>,
 ) -> Result<Answer<Vec<KeyChangeView>>, Problem> {
     let algorithm = match &asked.algorithm {
@@ -151,7 +154,7 @@ pub(super) async fn rotate(
         }
     };
     let how = if asked.now { Rotation::AtOnce } else { Rotation::Publish };
-    let changes = key_schedule::rotate(&server, algorithm, how).await?;
+    let changes = key_schedule::rotate_by(&server, &administrator.name, algorithm, how).await?;
     Ok(Answer(StatusCode::OK, changes.into_iter().map(KeyChangeView::from).collect()))
 }
 
@@ -161,9 +164,11 @@ pub(super) async fn rotate(
     responses((status = 200, description = "What was done", body = KeyChangeView)))]
 pub(super) async fn retire(
     State(server): State<AuthorizationServer>,
+    Extension(administrator): Extension<Administrator>,
     Path(key_id): Path<String>,
     JsonBody(asked): JsonBody<RetirementAsked>,
 ) -> Result<Answer<KeyChangeView>, Problem> {
     let how = if asked.emergency { Retirement::Emergency } else { Retirement::Orderly };
-    Ok(Answer(StatusCode::OK, key_schedule::retire(&server, &key_id, how).await?.into()))
+    let change = key_schedule::retire_by(&server, &administrator.name, &key_id, how).await?;
+    Ok(Answer(StatusCode::OK, change.into()))
 }

@@ -39,6 +39,9 @@ pub(crate) const SCOPE: &str = "bindery:admin";
 /// The scope that may read everything here.
 pub(crate) const READ_SCOPE: &str = "bindery:admin:read";
 
+/// Who acts, in the audit, when it is whoever holds the store itself.
+pub(crate) const COMMAND_LINE: &str = "(command line)";
+
 /// The API behind its door, under `base`.
 pub(crate) fn routes(server: &AuthorizationServer, base: &str) -> Router<AuthorizationServer> {
     operations(base).route_layer(from_fn_with_state(server.clone(), door::guard))

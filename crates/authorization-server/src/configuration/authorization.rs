@@ -63,6 +63,8 @@ pub enum RegistrationAccess {
 pub struct RegistrationConfiguration {
     /// Who may register.
     pub access: RegistrationAccess,
+    /// Grant types that a client may register, at most, of those that are on.
+    pub grants: Vec<String>,
     /// The scope that a client may register, at most; without it every scope of this configuration.
     pub scope: Option<String>,
     /// Audiences that a registered client gets; without them the resources of this configuration.
@@ -77,6 +79,7 @@ impl Default for RegistrationConfiguration {
     fn default() -> Self {
         Self {
             access: RegistrationAccess::Closed,
+            grants: vec!["authorization_code".into(), "refresh_token".into()],
             scope: None,
             audiences: Vec::new(),
             unused_lifetime: 30 * 24 * 3600,

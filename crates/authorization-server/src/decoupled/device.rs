@@ -183,7 +183,7 @@ pub(crate) async fn find(
     let within = match address {
         Some(address) => admission::require_of(server, Limit::UserCode, address),
         // Who can't be told apart shares one limit.
-        None => admission::require(server, Limit::UserCode, "unknown address", None),
+        None => admission::require(server, Limit::UserCode, admission::UNKNOWN, None),
     };
     within.map_err(|_| UserCodeRefused::TooMany)?;
     look_up(server, typed, now).await.inspect_err(|refused| {

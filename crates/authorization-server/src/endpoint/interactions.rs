@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 use super::read_capped;
 use crate::event::{AuditEvent, Words};
 use crate::interaction::{self, Decision, Interaction, PageFault, SignIn};
-use crate::own_resource::{self, Admission, Audience, Demand, Unbound};
+use crate::own_resource::{self, Admission, Audience, Demand, Speaker, Unbound};
 use crate::people::submission::Submission;
 use crate::people::{LoginPlace, pages, session};
 use crate::server::{AuthorizationServer, Server};
@@ -148,6 +148,7 @@ async fn admit(server: &Server, parts: &mut Parts, now: UnixTime) -> Result<Admi
         implied_by: None,
         audience: Audience::OneOf(&[&audience]),
         unbound: Unbound::Refused,
+        speaker: Speaker::ClientOr(&[]),
     };
     own_resource::verify(server, parts, &demand, now).await
 }

@@ -24,6 +24,7 @@ use crate::configuration::RegistrationAccess;
 use crate::event::AuditEvent;
 use crate::registration::dynamic::{self, DynamicRefused};
 use crate::registration::enrolment::{self, digest_text, new_secret, wants_secret};
+use crate::registration::narrowed::Narrowed;
 use crate::registration::{Facts, RegistrationRefused, initial_access_token, population, sector_identifier};
 use crate::server::{AuthorizationServer, Server};
 use crate::settings::Settings;
@@ -106,7 +107,8 @@ async fn try_register(server: &Server, request: Request) -> Result<Response, Ref
     let client_id = random_identifier().map_err(|_| Refused::Unavailable)?;
     let secret = if wants_secret(&asked) { Some(new_secret()?) } else { None };
     let digest = secret.as_deref().map(|secret| digest_text(secret));
-    let members = dynamic::members_of(&asked, &client_id, digest, Map::new(), &server.settings)?;
+    let members =
+        dynamic::members_of(&asked, &client_id, digest, Map::new(), &Narrowed::default(), &server.settings)?;
     sector_identifier::require_listed(&members, server.outbound.as_deref()).await?;
     let access_token = Zeroizing::new(random_token().map_err(|_| Refused::Unavailable)?);
     let mut facts = Facts::default();
@@ -196,10 +198,10 @@ async fn replace_read(
             (Some(secret), Some(digest))
         }
     };
-    let members = dynamic::members_of(asked, client_id, digest, kept, &server.settings)?;
+    let mut facts = Facts::of(record);
+    let members = dynamic::members_of(asked, client_id, digest, kept, &facts.narrowed, &server.settings)?;
     sector_identifier::require_listed(&members, server.outbound.as_deref()).await?;
     let access_token = Zeroizing::new(random_token().map_err(|_| Refused::Unavailable)?);
-    let mut facts = Facts::of(record);
     facts.set_registration_access_token(&access_token);
     if !wants_secret(&members) {
         facts.former_secret = None;

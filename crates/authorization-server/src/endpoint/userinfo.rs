@@ -21,7 +21,7 @@ use super::{json, read_capped, require_form};
 use crate::encryption::{JWT, encrypt_for_client};
 use crate::event::AuditEvent;
 use crate::grant::details::GrantDetails;
-use crate::own_resource::{self, Audience, Demand, Unbound};
+use crate::own_resource::{self, Audience, Demand, Speaker, Unbound};
 use crate::person_claims;
 use crate::server::{AuthorizationServer, Server, unavailable};
 use crate::subject;
@@ -44,6 +44,7 @@ pub(crate) async fn answer(State(server): State<AuthorizationServer>, request: R
         implied_by: None,
         audience: Audience::OurTokens,
         unbound: Unbound::WithinException,
+        speaker: Speaker::Anybody,
     };
     let admission = match own_resource::verify(server, &mut parts, &demand, now).await {
         Ok(admission) => admission,

@@ -20,6 +20,7 @@ pub use issuer_key::KeyAlgorithm;
 pub use operator::{
     KeyChange, KeyChangeRefused, KeyStatus, NextStep, Retirement, Rotation, list, retire, rotate,
 };
+pub(crate) use operator::{retire_by, rotate_by};
 pub use times::KeysConfiguration;
 
 pub(crate) use issuer_key::{open_decryption_key, open_signer};

@@ -11,6 +11,8 @@ use bindery_store::record::{SigningKeyRecord, SigningKeyState};
 use super::issuer_key::KeyAlgorithm;
 use super::plan::{Keys, gone_at, successor_at};
 use super::times::{CACHED, KeyTimes, TAKEN_OVER};
+use crate::administration::COMMAND_LINE;
+use crate::event::AuditEvent;
 use crate::server::AuthorizationServer;
 use crate::start::StartFailed;
 
@@ -206,6 +208,16 @@ pub async fn rotate(
     algorithm: Option<KeyAlgorithm>,
     how: Rotation,
 ) -> Result<Vec<KeyChange>, KeyChangeRefused> {
+    rotate_by(server, COMMAND_LINE, algorithm, how).await
+}
+
+/// The same by an administrator, whom the audit names.
+pub(crate) async fn rotate_by(
+    server: &AuthorizationServer,
+    administrator: &str,
+    algorithm: Option<KeyAlgorithm>,
+    how: Rotation,
+) -> Result<Vec<KeyChange>, KeyChangeRefused> {
     let schedule = server.0.key_schedule();
     let wanted = match algorithm {
         None => schedule.algorithms.to_vec(),
@@ -221,13 +233,15 @@ pub async fn rotate(
     }
     let mut changes = Vec::new();
     for algorithm in wanted {
-        changes.push(match how {
+        let change = match how {
             Rotation::Publish => {
                 let made = schedule.make(algorithm, SigningKeyState::Pending, now).await?;
                 KeyChange { made: Some(made), ..KeyChange::default() }
             }
             Rotation::AtOnce => replace(server, &records, algorithm, now).await?,
-        });
+        };
+        report(server, administrator, "rotated", &change);
+        changes.push(change);
     }
     server.0.take_over_keys(now).await?;
     Ok(changes)
@@ -239,6 +253,16 @@ pub async fn rotate(
 /// [`KeyChangeRefused`] when there is no such key, or it is out of use already.
 pub async fn retire(
     server: &AuthorizationServer,
+    key_id: &str,
+    how: Retirement,
+) -> Result<KeyChange, KeyChangeRefused> {
+    retire_by(server, COMMAND_LINE, key_id, how).await
+}
+
+/// The same by an administrator, whom the audit names.
+pub(crate) async fn retire_by(
+    server: &AuthorizationServer,
+    administrator: &str,
     key_id: &str,
     how: Retirement,
 ) -> Result<KeyChange, KeyChangeRefused> {
@@ -271,8 +295,20 @@ pub async fn retire(
         schedule.retire(key_id, now).await?;
         change.retired = Some(key_id.to_owned());
     }
+    report(server, administrator, "retired", &change);
     server.0.take_over_keys(now).await?;
     Ok(change)
+}
+
+fn report(server: &AuthorizationServer, administrator: &str, change: &str, done: &KeyChange) {
+    server.0.audit.record(AuditEvent::IssuerKeyChanged {
+        change,
+        made: done.made.as_deref(),
+        activated: done.activated.as_deref(),
+        retired: done.retired.as_deref(),
+        removed: done.removed.as_deref(),
+        administrator,
+    });
 }
 
 /// Puts a new key into use: the one that is published, or else one that is made.

@@ -2,6 +2,7 @@
 //! list is closed by review, not by the compiler: an option that loosens something belongs here.
 
 use bindery_core::jose::algorithm::SignatureAlgorithm;
+use bindery_http::client_address::AddressHeader;
 
 use super::{ClientCounts, Exception, Risk};
 use crate::configuration::{NoncePolicy, RegistrationAccess};
@@ -54,7 +55,10 @@ pub(super) fn of(server: &Server, clients: &ClientCounts, exceptions: &[Exceptio
     name(
         rules.registration == RegistrationAccess::Open,
         "open_registration",
-        "anybody can register a client and have it shown to people".into(),
+        format!(
+            "anybody can register a client with the grants {} and have it shown to people",
+            settings.registration.grants.join(", ")
+        ),
         "set `registration.access = \"initial_access_token\"`",
     );
     name(
@@ -68,6 +72,25 @@ pub(super) fn of(server: &Server, clients: &ClientCounts, exceptions: &[Exceptio
         "requests_by_reference",
         "the server fetches request objects from URLs that clients registered".into(),
         "let clients push their requests instead",
+    );
+    name(
+        rules.registration != RegistrationAccess::Closed
+            && settings.registration.grants.iter().any(|grant| grant == "client_credentials"),
+        "registered_clients_for_themselves",
+        "clients that registered themselves get tokens without any person's consent".into(),
+        "leave client_credentials out of `registration.grants`",
+    );
+    name(
+        !settings.administrators.is_empty(),
+        "people_administer",
+        format!("{} people administer with whatever sign-in they have", settings.administrators.len()),
+        "let a client with a key of its own administer, or demand a strong `acr` of these people",
+    );
+    name(
+        addresses_unknown(server),
+        "addresses_unknown",
+        "trusted proxies name no client addresses: one caller's limits are everybody's, or nobody's".into(),
+        "set `address_header` in `[trusted_proxies]` to the header that the proxies write",
     );
     let keys = &settings.client_keys_reach;
     name(
@@ -92,4 +115,10 @@ pub(super) fn of(server: &Server, clients: &ClientCounts, exceptions: &[Exceptio
         "set `dpop.nonce = \"required\"` where clients can answer a challenge",
     );
     risks
+}
+
+/// Whether requests come through proxies that say nothing of who called them.
+fn addresses_unknown(server: &Server) -> bool {
+    let proxies = server.edge.trusted_proxies();
+    proxies.is_some_and(|proxies| proxies.address_header() == AddressHeader::NotSent)
 }

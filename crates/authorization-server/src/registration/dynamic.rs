@@ -10,6 +10,7 @@ use bindery_store::record::ClientRecord;
 use serde_json::{Map, Value, json};
 
 use super::RegistrationRefused;
+use super::narrowed::Narrowed;
 use crate::settings::Settings;
 
 /// The namespace of the administration's scope values.
@@ -101,6 +102,7 @@ pub(crate) fn members_of(
     client_id: &str,
     secret_sha256: Option<String>,
     kept: Map<String, Value>,
+    narrowed: &Narrowed,
     settings: &Settings,
 ) -> Result<Map<String, Value>, DynamicRefused> {
     require_no_software_statement(asked)?;
@@ -109,10 +111,11 @@ pub(crate) fn members_of(
     asked.retain(|_, value| !value.is_null());
     require_names_for_people(&asked)?;
     require_consistent_types(&mut asked)?;
+    narrowed.require(&mut asked)?;
     let mut given = kept;
     given.insert("client_id".into(), client_id.into());
     given.extend(secret_sha256.map(|digest| ("client_secret_sha256".to_owned(), digest.into())));
-    given.insert("scope".into(), offered_scope(&asked, settings)?.into());
+    given.insert("scope".into(), offered_scope(&asked, narrowed, settings)?.into());
     let audiences = match settings.registration.audiences.as_slice() {
         [] => &settings.resources,
         audiences => audiences,
@@ -120,7 +123,8 @@ pub(crate) fn members_of(
     if !audiences.is_empty() {
         given.entry("audiences").or_insert_with(|| json!(audiences));
     }
-    let registration = parse_registration(&asked, &given, &settings.grants)
+    let grants = offered_grants(narrowed, settings);
+    let registration = parse_registration(&asked, &given, &grants)
         .map_err(|fault| DynamicRefused::from(RegistrationRefused::from(fault)))?;
     let mut members = registration.members;
     members.entry("application_type").or_insert_with(|| "web".into());
@@ -182,13 +186,30 @@ fn names(list: &Value, word: &str) -> bool {
     list.as_array().is_some_and(|list| list.iter().any(|value| value == word))
 }
 
+/// The grant types that a client may ask for: those that registration offers, or those that an administrator
+/// said.
+fn offered_grants<'a>(narrowed: &Narrowed, settings: &'a Settings) -> Vec<&'a str> {
+    let said = narrowed.words("grant_types");
+    let is_offered = |name: &str| match &said {
+        Some(said) => said.contains(&name),
+        None => settings.registration.grants.iter().any(|offered| offered == name),
+    };
+    settings.grants.iter().copied().filter(|name| is_offered(name)).collect()
+}
+
 /// A stranger gets what registration offers of what it asked for, and all of it when it did not ask
-/// (RFC 7591 section 2: the server may replace values, and the answer says what was registered).
-fn offered_scope(asked: &Map<String, Value>, settings: &Settings) -> Result<String, DynamicRefused> {
+/// (RFC 7591 section 2: the server may replace values, and the answer says what was registered). Where an
+/// administrator has said the client's scope, that is what is offered.
+fn offered_scope(
+    asked: &Map<String, Value>,
+    narrowed: &Narrowed,
+    settings: &Settings,
+) -> Result<String, DynamicRefused> {
     let configured = settings.registration.scope.as_deref();
-    let offered: Vec<&str> = match configured {
-        Some(scope) => scope.split(' ').collect(),
-        None => settings.scopes.keys().map(String::as_str).collect(),
+    let offered: Vec<&str> = match (narrowed.words("scope"), configured) {
+        (Some(said), _) => said,
+        (None, Some(scope)) => scope.split(' ').filter(|value| !value.is_empty()).collect(),
+        (None, None) => settings.scopes.keys().map(String::as_str).collect(),
     };
     let offered = offered.into_iter().filter(|value| !value.starts_with(ADMINISTRATION));
     let kept: Vec<&str> = match asked.get("scope") {

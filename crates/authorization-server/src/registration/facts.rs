@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use subtle::ConstantTimeEq as _;
 
+use super::narrowed::Narrowed;
+
 /// The facts of one client.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -35,6 +37,9 @@ pub(crate) struct Facts {
     /// It was offboarded at this second and never comes back.
     #[serde(skip_serializing_if = "Option::is_none")]
     offboarded_at: Option<i64>,
+    /// What an administrator said of members that the client may say itself.
+    #[serde(skip_serializing_if = "Narrowed::is_empty")]
+    pub(crate) narrowed: Narrowed,
     /// Why, in the operator's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) offboarded_because: Option<String>,

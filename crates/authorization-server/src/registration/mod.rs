@@ -6,6 +6,7 @@ pub(crate) mod dynamic;
 pub(crate) mod enrolment;
 pub(crate) mod facts;
 pub(crate) mod initial_access_token;
+pub(crate) mod narrowed;
 pub(crate) mod population;
 pub(crate) mod sector_identifier;
 

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use bindery_core::oauth::scope::Scope;
 
 use crate::configuration::{
-    AuthorizationDetailsConfiguration, ConfigurationInvalid, RegistrationConfiguration, ScopeConfiguration,
-    ServerConfiguration, invalid,
+    AuthorizationDetailsConfiguration, ConfigurationInvalid, RegistrationAccess, RegistrationConfiguration,
+    ScopeConfiguration, ServerConfiguration, invalid,
 };
 use crate::grant;
 
@@ -123,7 +123,26 @@ impl ServerConfiguration {
     }
 
     fn require_registration(&self) -> Result<(), ConfigurationInvalid> {
-        let RegistrationConfiguration { scope: Some(scope), .. } = &self.registration else { return Ok(()) };
+        let RegistrationConfiguration { access, grants, scope, .. } = &self.registration;
+        let known = grant::names();
+        if let Some(unknown) = grants.iter().find(|name| !known.contains(&name.as_str())) {
+            let rule = "it is not a grant type of this server";
+            let remedy = format!("choose among {}", known.join(", "));
+            return Err(invalid("registration.grants", unknown, rule, remedy));
+        }
+        let Some(scope) = scope else {
+            // What no person is asked about is offered by name, or not at all.
+            let alone = grants.iter().find(|name| *name == "client_credentials");
+            return match alone.filter(|_| *access != RegistrationAccess::Closed) {
+                None => Ok(()),
+                Some(grant) => Err(invalid(
+                    "registration.grants",
+                    grant,
+                    "a client that registers itself would get every scope of this configuration, and nobody asked",
+                    "say with `registration.scope` what such clients may have",
+                )),
+            };
+        };
         match Scope::parse(scope) {
             Ok(_) => Ok(()),
             Err(_) => Err(invalid(

@@ -8,7 +8,7 @@ use bindery_crypto::{AwsLc, SigningKey};
 use http::{Method, Request};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Call, ISSUER, MTLS, START, Setup, World, key, merge};
+use crate::support::{Answer, Call, ISSUER, MTLS, START, Setup, World, dpop_binding, key, merge};
 
 pub(crate) const ADMIN: &str = "https://id.example/admin/v1";
 
@@ -293,4 +293,47 @@ async fn hands_out_the_next_nonce_before_the_old_one_dies() {
     let old = send().await;
     assert_ne!(old.nonce(), nonce);
     old.ok();
+}
+
+/// A scope says what a client may do, not which of all the people who sign in through it may do it.
+#[tokio::test]
+async fn rejects_a_persons_token_at_the_administration() {
+    let interactions = format!("{ISSUER}/interactions");
+    let start = async |administrators: Value| {
+        let mut setup = setup();
+        setup.configuration["administrators"] = administrators;
+        setup.configuration["people"] = json!({"login": {"url": "https://login.example/"}});
+        let jwks = json!({"keys": [setup.assertion_key.public_key().to_jwk()]});
+        setup.configuration["client"].as_array_mut().unwrap().push(json!({
+            "client_id": "console", "scope": "bindery:admin bindery:interactions", "jwks": jwks,
+            "audiences": [ADMIN, interactions], "grant_types": ["refresh_token", "client_credentials"],
+            "token_endpoint_auth_method": "private_key_jwt",
+        }));
+        setup.start().await
+    };
+    let of_alice = async |world: &World, resource: &str| {
+        let key = key();
+        let refresh = world.provision("console", dpop_binding(&key)).await;
+        let call = world.refresh("console", &refresh).assertion(world.assertion("console"));
+        let answer = world.send(call.with("resource", resource).dpop(world.proof(&key))).await.ok();
+        Operator { token: answer["access_token"].as_str().unwrap().into(), key }
+    };
+    for administrators in [json!([]), json!(["bob"])] {
+        let world = start(administrators).await;
+        let alice = of_alice(&world, ADMIN).await;
+        world.get(&alice, "/clients").await.error(401, "invalid_token").reason("token_claim");
+        let itself = world.operator("console").await;
+        world.get(&itself, "/clients").await.is(200);
+    }
+    let world = start(json!(["alice"])).await;
+    let alice = of_alice(&world, ADMIN).await;
+    world.get(&alice, "/clients").await.is(200);
+    // Nobody but an application itself says who signed in.
+    let alice = of_alice(&world, &interactions).await;
+    let target = format!("{interactions}/any");
+    let request = Request::get("/interactions/any")
+        .header("authorization", format!("DPoP {}", alice.token))
+        .header("dpop", world.resource_proof(&alice.key, "GET", &target, &alice.token));
+    let answer = world.dispatch(request.body(Body::empty()).unwrap(), None).await;
+    answer.error(401, "invalid_token").reason("token_claim");
 }

@@ -3,8 +3,11 @@
 
 use bindery_core::time::UnixTime;
 use bindery_store::record::{AuditFilter, AuditRecord};
+use http::Method;
 use serde_json::json;
 
+use crate::administration::Ask;
+use crate::registration::{machine, management, open};
 use crate::support::{Call, START, Setup, World, key, world};
 
 async fn records(world: &World, event: &str) -> Vec<AuditRecord> {
@@ -79,4 +82,27 @@ async fn records_are_kept_as_long_as_the_retention_says_and_no_longer() {
     world.advance(2 * 24 * 3600);
     world.server.maintain().await.unwrap();
     assert_eq!(records(&world, "client_authentication_failed").await.len(), 1);
+}
+
+#[tokio::test]
+async fn rejects_a_flood_of_self_made_client_changes_from_the_audit_store() {
+    let mut setup = open();
+    setup.configuration["audit"] = json!({"stored_per_second": 5});
+    let world = setup.start().await;
+    let mut registered = world.register(&machine()).await.is(201);
+    let id = registered["client_id"].clone();
+    for _ in 0..12 {
+        let (path, token) = management(&registered);
+        let mut update = machine();
+        update["client_id"] = id.clone();
+        registered = world.send_json(Method::PUT, &path, Some(&token), Some(&update)).await.is(200);
+    }
+    assert_eq!(records(&world, "client_changed").await.len(), 5);
+    // What administrators do is stored whatever it costs.
+    let operator = world.operator("operator").await;
+    for _ in 0..6 {
+        let disable = Ask::new(Method::POST, &format!("/clients/{}/disable", id.as_str().unwrap()));
+        world.administer(&operator, disable).await.is(200);
+    }
+    assert_eq!(records(&world, "client_changed").await.len(), 11);
 }

@@ -131,3 +131,24 @@ async fn rejects_what_came_in_early_data_and_takes_its_repetition() {
     // The proof was not spent.
     world.send(call).await.ok();
 }
+
+/// Nobody is told apart there, but guessing passwords is slow all the same.
+#[tokio::test]
+async fn rejects_a_flood_of_sign_ins_behind_a_proxy_that_names_no_address() {
+    let listed = json!({"format": "nginx", "networks": [PROXY], "verification_header": "none"});
+    let configured: TrustedProxiesConfiguration = serde_json::from_value(listed).unwrap();
+    let mut setup = Setup::new();
+    setup.edge = edge_policy(Some(&configured), &[]).unwrap();
+    setup.configuration["limits"] = json!({"sign_in": {"per_second": 0.1, "burst": 1}});
+    let world = setup.start().await;
+    let post = || Call::to("/login").from(PROXY);
+    for _ in 0..10 {
+        assert_ne!(world.send(post()).await.status, 429, "all together have ten times one's share");
+    }
+    too_many(&world.send(post()).await, "1");
+    world.send(unknown().from(PROXY)).await.error(401, "invalid_client");
+    // Whose address is known is not among them.
+    assert_ne!(world.send(post().from("192.0.2.9")).await.status, 429);
+    let posture = world.server.posture().await.unwrap();
+    assert!(posture.risks.iter().any(|risk| risk.name == "addresses_unknown"));
+}

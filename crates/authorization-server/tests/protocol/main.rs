@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is a test's verdict")]
 
 mod administration;
+mod administration_audit;
 mod administration_clients;
 mod administration_rest;
 mod attacks_browser;

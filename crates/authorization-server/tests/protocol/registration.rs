@@ -9,10 +9,13 @@ use serde_json::{Value, json};
 use crate::administration::{ADMIN, ask, setup};
 use crate::support::{API, Answer, Call, ISSUER, START, Setup, World, key, merge};
 
+/// What strangers may register where their clients may be machines too.
+pub(crate) const GRANTS: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
+
 pub(crate) fn open() -> Setup {
     let mut setup = setup();
     setup.configuration["registration"] =
-        json!({"access": "open", "audiences": [API], "scope": "read write bindery:admin"});
+        json!({"access": "open", "audiences": [API], "grants": GRANTS, "scope": "read write bindery:admin"});
     setup
 }
 
@@ -405,4 +408,74 @@ async fn a_closed_server_has_no_such_endpoint() {
     let metadata = Request::get("/.well-known/oauth-authorization-server").body(Body::empty()).unwrap();
     let metadata = world.dispatch(metadata, None).await.body;
     assert_eq!(metadata["registration_endpoint"], format!("{ISSUER}/register"));
+}
+
+#[tokio::test]
+async fn rejects_client_credentials_for_strangers_unless_offered() {
+    let mut setup = open();
+    setup.configuration["registration"] = json!({"access": "open", "audiences": [API], "scope": "read"});
+    let world = setup.start().await;
+    world.register(&machine()).await.error(400, "invalid_client_metadata");
+    let people = json!({"redirect_uris": ["https://a.example/cb"]});
+    let registered = world.register(&people).await.is(201);
+    assert_eq!(registered["grant_types"], json!(["authorization_code"]));
+    // Nor does an update reach what registration does not offer.
+    let (path, token) = management(&registered);
+    let mut update = machine();
+    update["client_id"] = registered["client_id"].clone();
+    let answer = world.send_json(Method::PUT, &path, Some(&token), Some(&update)).await;
+    answer.error(400, "invalid_client_metadata");
+    // Offered without a scope, such a client would have everything; that does not start.
+    let mut setup = open();
+    setup.configuration["registration"] = json!({"access": "open", "grants": GRANTS});
+    let configuration = serde_json::from_value(setup.configuration.clone()).unwrap();
+    let refused = world.try_another(&configuration).await.unwrap_err();
+    assert!(refused.to_string().contains("registration.scope"), "{refused}");
+}
+
+#[tokio::test]
+async fn rejects_an_update_that_widens_what_an_administrator_narrowed() {
+    let world = open().start().await;
+    let operator = world.operator("operator").await;
+    let asked = json!({
+        "grant_types": ["authorization_code", "refresh_token"], "scope": "read write",
+        "redirect_uris": ["https://a.example/cb", "https://b.example/cb"],
+    });
+    let registered = world.register(&asked).await.is(201);
+    let id = registered["client_id"].as_str().unwrap().to_owned();
+    let taken = ask(
+        Method::PATCH,
+        &format!("/clients/{id}"),
+        json!({
+            "scope": "read", "grant_types": ["authorization_code"], "redirect_uris": ["https://a.example/cb"],
+            "require_pushed_authorization_requests": true,
+        }),
+    );
+    let taken = taken.header("content-type", "application/merge-patch+json").header("if-match", "*");
+    world.administer(&operator, taken).await.is(200);
+    let (path, token) = management(&registered);
+    let put = async |token: &str, changes: Value| {
+        let mut update = json!({
+            "client_id": id, "scope": "read write", "grant_types": ["authorization_code"],
+            "redirect_uris": ["https://a.example/cb"], "require_pushed_authorization_requests": false,
+        });
+        merge(&mut update, &changes);
+        world.send_json(Method::PUT, &path, Some(token), Some(&update)).await
+    };
+    for (wider, error) in [
+        (json!({"grant_types": ["authorization_code", "refresh_token"]}), "invalid_client_metadata"),
+        (json!({"redirect_uris": ["https://a.example/cb", "https://b.example/cb"]}), "invalid_redirect_uri"),
+    ] {
+        put(&token, wider).await.error(400, error);
+    }
+    let kept = put(&token, json!({})).await.is(200);
+    assert_eq!(
+        (&kept["scope"], &kept["require_pushed_authorization_requests"]),
+        (&json!("read"), &json!(true))
+    );
+    // Less than was left is the client's own affair, and changes nothing of what was left.
+    let (_, token) = management(&kept);
+    let less = put(&token, json!({"client_name": "Less"})).await.is(200);
+    let (_, token) = management(&less);
+    put(&token, json!({"redirect_uris": ["https://c.example/cb"]})).await.error(400, "invalid_redirect_uri");
 }

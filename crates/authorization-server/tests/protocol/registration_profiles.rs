@@ -11,7 +11,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::administration::{Operator, ask};
-use crate::registration::open;
+use crate::registration::{GRANTS, open};
 use crate::support::{API, Answer, Call, START, Setup, World, key, merge};
 
 /// A server of this profile with administrators and no other clients.
@@ -22,7 +22,8 @@ fn of(profile: &str, options: &Value) -> Setup {
         .unwrap()
         .retain(|client| client["client_id"].as_str().unwrap().starts_with("operator"));
     setup.configuration["profile"] = json!(profile);
-    setup.configuration["registration"] = json!({"access": "open", "audiences": [API]});
+    setup.configuration["registration"] =
+        json!({"access": "open", "audiences": [API], "grants": GRANTS, "scope": "openid read"});
     setup.configuration["scope"] = json!([{"name": "read"}]);
     merge(&mut setup.configuration, options);
     setup

@@ -291,6 +291,16 @@ impl World {
         AuthorizationServer::start(&configuration, parts).await.unwrap()
     }
 
+    /// Tries to start another, and says why it does not.
+    pub(crate) async fn try_another(
+        &self,
+        configuration: &ServerConfiguration,
+    ) -> Result<AuthorizationServer, bindery_authorization_server::StartFailed> {
+        let key = SealingKey::from_file(self.key_file.path()).unwrap();
+        let parts = ServerParts::new(self.store.clone(), self.clock.clone(), key);
+        AuthorizationServer::start(configuration, parts).await
+    }
+
     /// The same, with a way to call clients.
     pub(crate) async fn another_that_calls(
         &self,
