@@ -50,9 +50,10 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    pub(crate) fn new(client: &Client, origin: &str, account: (&str, &str)) -> Self {
+    pub(crate) fn new(client: &Client, issuer: &str, account: (&str, &str)) -> Self {
         let account = (account.0.to_owned(), account.1.to_owned());
-        let (decision, origin) = (Decision::Allow, origin.to_owned());
+        let origin = Url::parse(issuer).unwrap().origin().ascii_serialization();
+        let decision = Decision::Allow;
         let (client, page) = (client.clone(), String::new());
         Self { client, origin, cookies: vec![], decision, account, logins: 0, consents: 0, page }
     }

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::module;
-use super::site::Site;
+use super::site::Sites;
 use super::suite::Suite;
 use super::variant::{ClientAuth, Sender, Variant};
 
@@ -47,12 +47,12 @@ pub(crate) fn certify(client_auth: ClientAuth, sender: Sender) {
 
 async fn certify_all(client_auth: ClientAuth, sender: Sender) {
     let variants = chosen(Variant::of(client_auth, sender));
-    let site = Arc::new(Site::start(&variants).await);
+    let sites = Sites::start(&variants).await;
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     let mut running = JoinSet::new();
     let mut names = std::collections::HashMap::new();
     for variant in variants {
-        let suite = Arc::new(Suite::new(&site, variant));
+        let suite = Arc::new(Suite::new(sites.of(variant), variant));
         let waiting = module::patient().map(|module| (module, None));
         let working = module::all().map(|module| (module, Some(Arc::clone(&turns))));
         let applies = |(module, _): &(&Module, _)| (module.applies)(variant) && is_chosen(module.name);

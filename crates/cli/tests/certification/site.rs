@@ -1,5 +1,6 @@
-//! The estate under test: one authorization server process with all clients of all combinations, and a gateway
-//! in front of a resource that asks the server about every token. Both are the real binary over real TLS.
+//! The estate under test: one authorization server process with three issuers and all clients of all combinations,
+//! and a gateway for each FAPI issuer in front of a resource, which asks that issuer about every token. All are the
+//! real binary over real TLS.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -30,7 +31,7 @@ pub(crate) struct Caller {
     certificate: Value,
 }
 
-/// The running estate.
+/// An issuer and the resource that believes it.
 pub(crate) struct Site {
     pub(crate) issuer: String,
     pub(crate) resource: String,
@@ -39,11 +40,87 @@ pub(crate) struct Site {
     pub(crate) jwks: Value,
     /// Connections without a certificate.
     pub(crate) plain: Http,
-    pub(crate) callers: [Caller; 2],
+    pub(crate) callers: Arc<[Caller; 2]>,
     /// The cookies of a browser in which the person has signed in.
     pub(crate) session: OnceCell<Vec<(String, String)>>,
-    _processes: [Process; 2],
-    pub(crate) stage: Stage,
+    /// The issuer of plain OpenID Connect in the same process.
+    pub(crate) neighbour: String,
+    _server: Arc<Process>,
+    _gateway: Process,
+    pub(crate) stage: Arc<Stage>,
+}
+
+/// Both FAPI issuers.
+pub(crate) struct Sites {
+    security: Arc<Site>,
+    signing: Arc<Site>,
+}
+
+impl Sites {
+    /// Where this combination is certified: one that signs everything at the issuer of that profile, the others at the
+    /// Security Profile's, where clients sign what they registered to sign.
+    pub(crate) fn of(&self, variant: Variant) -> &Arc<Site> {
+        if signs_everything(variant) { &self.signing } else { &self.security }
+    }
+
+    /// Starts everything for these combinations.
+    pub(crate) async fn start(variants: &[Variant]) -> Self {
+        let stage = Arc::new(Stage::logging("warn,bindery=info"));
+        let (base, mtls) = (url(), url());
+        let callers = Arc::new([first_caller(&stage), second_caller(&stage)]);
+        let clients = |signing: bool| -> String {
+            let here = variants.iter().filter(|variant| signs_everything(**variant) == signing);
+            here.flat_map(|variant| [1, 2].map(|number| registration(*variant, number, &callers[number - 1])))
+                .collect()
+        };
+        let issuers = [
+            issuer_toml(&stage, &base, &mtls, "security", "profile = \"fapi2-security\"") + &clients(false),
+            issuer_toml(&stage, &base, &mtls, "signing", "profile = \"fapi2-message-signing\"")
+                + &clients(true),
+            neighbour_toml(&stage, &base),
+        ];
+        let config = stage.write("server.toml", &(listeners_toml(&stage, &base, &mtls) + &issuers.concat()));
+        for issuer in ["security", "signing"].map(|name| format!("{base}/{name}")) {
+            add_account(&config, USERNAME, PASSWORD, &["--issuer", &issuer]);
+        }
+        let server = stage.spawn(&["server", "--config", &config]);
+        server.listening(2);
+        let server = Arc::new(server);
+        let upstream = serve_resource().await;
+        let identity = stage.authority.client("api");
+        stage.write("api.pem", &identity.certificate);
+        stage.write("api.key", &identity.key);
+        let site = async |name: &str| {
+            let (issuer, mtls, resource) = (format!("{base}/{name}"), format!("{mtls}/{name}"), url());
+            let toml = gateway_toml(&stage, &issuer, &mtls, &resource, upstream, name == "signing");
+            let gateway = stage.spawn(&["gateway", "--config", &stage.write(&format!("{name}.toml"), &toml)]);
+            gateway.listening(1);
+            let plain = http(&stage, None);
+            let get =
+                async |url: String| -> Value { plain.get(url).send().await.unwrap().json().await.unwrap() };
+            let metadata = get(format!("{issuer}/.well-known/openid-configuration")).await;
+            let jwks = get(metadata["jwks_uri"].as_str().unwrap().to_owned()).await;
+            Arc::new(Site {
+                resource: format!("{resource}/accounts"),
+                callbacks: CALLBACKS.to_owned(),
+                session: OnceCell::new(),
+                neighbour: format!("{base}/neighbour"),
+                _server: Arc::clone(&server),
+                _gateway: gateway,
+                issuer,
+                metadata,
+                jwks,
+                plain,
+                callers: Arc::clone(&callers),
+                stage: Arc::clone(&stage),
+            })
+        };
+        Self { security: site("security").await, signing: site("signing").await }
+    }
+}
+
+fn signs_everything(variant: Variant) -> bool {
+    variant.signed_requests && variant.jarm
 }
 
 impl Site {
@@ -62,42 +139,6 @@ impl Site {
 
     pub(crate) fn account(&self) -> (&'static str, &'static str) {
         (USERNAME, PASSWORD)
-    }
-
-    /// Starts everything for these combinations.
-    pub(crate) async fn start(variants: &[Variant]) -> Self {
-        let stage = Stage::logging("warn,bindery=info");
-        let (issuer, mtls) = (url(), url());
-        let callers = [first_caller(&stage), second_caller(&stage)];
-        let clients: String = variants
-            .iter()
-            .flat_map(|variant| [1, 2].map(|number| registration(*variant, number, &callers[number - 1])))
-            .collect();
-        let config = stage.write("server.toml", &(server_toml(&stage, &issuer, &mtls) + &clients));
-        add_account(&config, USERNAME, PASSWORD, &[]);
-        let server = stage.spawn(&["server", "--config", &config]);
-        server.listening(2);
-        let upstream = serve_resource().await;
-        let resource = url();
-        let config = stage.write("gateway.toml", &gateway_toml(&stage, &issuer, &mtls, &resource, upstream));
-        let gateway = stage.spawn(&["gateway", "--config", &config]);
-        gateway.listening(1);
-        let plain = http(&stage, None);
-        let get = async |url: String| -> Value { plain.get(url).send().await.unwrap().json().await.unwrap() };
-        let metadata = get(format!("{issuer}/.well-known/openid-configuration")).await;
-        let jwks = get(metadata["jwks_uri"].as_str().unwrap().to_owned()).await;
-        Self {
-            resource: format!("{resource}/accounts"),
-            callbacks: CALLBACKS.to_owned(),
-            session: OnceCell::new(),
-            _processes: [server, gateway],
-            issuer,
-            metadata,
-            jwks,
-            plain,
-            callers,
-            stage,
-        }
     }
 }
 
@@ -193,7 +234,7 @@ fn registration(variant: Variant, number: usize, caller: &Caller) -> String {
         merge(&mut client, json!({"response_modes": ["jwt"]}));
     }
     client["jwks"] = json!({"keys": keys});
-    format!("\n[[server.client]]\n{}", table(&client))
+    format!("\n[[issuer.server.client]]\n{}", table(&client))
 }
 
 fn merge(target: &mut Value, members: Value) {
@@ -216,9 +257,8 @@ pub(crate) fn add_account(config: &str, username: &str, password: &str, more: &[
     assert!(child.wait().unwrap().success(), "bindery account add {username}");
 }
 
-fn server_toml(stage: &Stage, issuer: &str, mtls: &str) -> String {
-    let [ca, certificate, private, store] =
-        ["ca.pem", "server.pem", "server.key", "bindery.db"].map(|file| stage.path(file));
+fn listeners_toml(stage: &Stage, base: &str, mtls: &str) -> String {
+    let [certificate, private] = ["server.pem", "server.key"].map(|file| stage.path(file));
     format!(
         r#"
 [listener]
@@ -229,27 +269,39 @@ key_file = "{private}"
 address = "{mtls_address}"
 certificate_file = "{certificate}"
 key_file = "{private}"
-[store]
+"#,
+        address = address_of(base),
+        mtls_address = address_of(mtls),
+    )
+}
+
+/// An issuer below `base`, and its client `api`, which is the resource.
+fn issuer_toml(stage: &Stage, base: &str, mtls: &str, name: &str, profile: &str) -> String {
+    let [ca, store] = ["ca.pem", &format!("{name}.db")].map(|file| stage.path(file));
+    format!(
+        r#"
+[[issuer]]
+[issuer.store]
 path = "{store}"
 durability = "normal"
-[server]
+[issuer.server]
 # Hundreds of people sign in at once here, from one address; the suite itself does so one by one.
 limits = {{ enabled = false }}
-issuer = "{issuer}"
-mtls_base_url = "{mtls}"
-profile = "fapi2-security"
+issuer = "{base}/{name}"
+mtls_base_url = "{mtls}/{name}"
+{profile}
 openid = true
 sender_constraints = ["dpop", "mtls"]
-[[server.scope]]
+[[issuer.server.scope]]
 name = "accounts"
 description = "See your accounts"
-[[server.scope]]
+[[issuer.server.scope]]
 name = "payments"
 description = "Prepare payments"
-[[server.trust_anchors]]
+[[issuer.server.trust_anchors]]
 name = "shop"
 file = "{ca}"
-[[server.client]]
+[[issuer.server.client]]
 client_id = "api"
 token_endpoint_auth_method = "tls_client_auth"
 tls_client_auth_san_dns = "api.shop.example"
@@ -257,15 +309,33 @@ trust_anchors = "shop"
 grant_types = []
 introspection_audiences = ["{API}"]
 "#,
-        address = address_of(issuer),
-        mtls_address = address_of(mtls),
     )
 }
 
-fn gateway_toml(stage: &Stage, issuer: &str, mtls: &str, resource: &str, upstream: SocketAddr) -> String {
-    let identity = stage.authority.client("api");
-    stage.write("api.pem", &identity.certificate);
-    stage.write("api.key", &identity.key);
+/// Plain OpenID Connect beside them.
+fn neighbour_toml(stage: &Stage, base: &str) -> String {
+    format!(
+        r#"
+[[issuer]]
+[issuer.store]
+path = "{store}"
+[issuer.server]
+issuer = "{base}/neighbour"
+profile = "openid"
+signing_algorithms = ["RS256", "ES256"]
+"#,
+        store = stage.path("neighbour.db"),
+    )
+}
+
+fn gateway_toml(
+    stage: &Stage,
+    issuer: &str,
+    mtls: &str,
+    resource: &str,
+    upstream: SocketAddr,
+    signed: bool,
+) -> String {
     let [ca, certificate, private, api, api_key] =
         ["ca.pem", "server.pem", "server.key", "api.pem", "api.key"].map(|file| stage.path(file));
     format!(
@@ -288,6 +358,7 @@ audiences = ["{API}"]
 endpoint = "{mtls}/introspect"
 client_id = "api"
 cache_seconds = 0
+signed = {signed}
 [[gateway.guard.route]]
 path = "/accounts"
 scope = "accounts"

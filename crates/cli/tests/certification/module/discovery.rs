@@ -13,6 +13,7 @@ modules! {
     metadata_says_what_is_certified: always,
     metadata_has_no_unknown_name: once,
     metadata_is_the_same_at_both_addresses: once,
+    issuer_of_another_profile_in_the_process_keeps_its_own_rules_and_keys: once,
     key_set_has_public_keys_of_good_size_alone: with_signatures,
 }
 
@@ -174,11 +175,37 @@ async fn metadata_has_no_unknown_name(suite: &Suite) {
 }
 
 async fn metadata_is_the_same_at_both_addresses(suite: &Suite) {
-    let url = format!("{}/.well-known/oauth-authorization-server", suite.site.issuer);
+    // RFC 8414 section 3.1: between host and path.
+    let mut url = Url::parse(&suite.site.issuer).unwrap();
+    url.set_path(&format!("/.well-known/oauth-authorization-server{}", url.path()));
     let response = suite.site.plain.get(url).send().await.unwrap();
     assert_eq!(response.status(), 200);
     assert!(response.headers()["content-type"].to_str().unwrap().starts_with("application/json"));
     assert_eq!(response.json::<Value>().await.unwrap(), suite.site.metadata);
+}
+
+async fn issuer_of_another_profile_in_the_process_keeps_its_own_rules_and_keys(suite: &Suite) {
+    let site = &suite.site;
+    let get =
+        async |url: String| -> Value { site.plain.get(url).send().await.unwrap().json().await.unwrap() };
+    let neighbour = get(format!("{}/.well-known/openid-configuration", site.neighbour)).await;
+    let lists = |metadata: &Value, name: &str, value: &str| {
+        metadata[name].as_array().unwrap().iter().any(|known| known == value)
+    };
+    assert_eq!(neighbour["issuer"], site.neighbour);
+    assert!(lists(&neighbour, "id_token_signing_alg_values_supported", "RS256"));
+    assert!(!lists(&site.metadata, "id_token_signing_alg_values_supported", "RS256"));
+    assert_eq!(neighbour["require_pushed_authorization_requests"], false);
+    let theirs = get(neighbour["jwks_uri"].as_str().unwrap().to_owned()).await;
+    let kids = |jwks: &Value| -> Vec<Value> {
+        jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect()
+    };
+    assert!(kids(&theirs).iter().all(|kid| !kids(&site.jwks).contains(kid)));
+    // A client of one is nobody at the other.
+    let mut call = suite.client_credentials_call(&suite.first);
+    call.url = neighbour["token_endpoint"].as_str().unwrap().to_owned();
+    let call = if suite.variant.dpop() { call.proven_by(&suite.first.proof_key) } else { call };
+    call.send().await.require_error(&["invalid_client", "invalid_request"]);
 }
 
 async fn key_set_has_public_keys_of_good_size_alone(suite: &Suite) {

@@ -66,16 +66,22 @@ async fn request_uri_lives_until_the_flow_is_over(suite: &Suite) {
     require_ended(suite, &flow, &landing);
 }
 
-/// (c): a first browser opens it and leaves; a second one completes it.
+/// (c): opened once and left; then completed, in that browser and in another one.
 async fn request_uri_may_be_opened_twice_before_signing_in(suite: &Suite) {
-    let flow = Flow::new(suite, &suite.first);
-    let uri = flow.push().await;
-    let mut leaving = suite.browser();
-    leaving.decision = Decision::Leave;
-    assert!(matches!(flow.visit(&mut leaving, &uri).await, Landing::Left));
-    let landing = flow.visit(&mut suite.browser(), &uri).await;
-    let code = flow.code_of(&landing);
-    flow.redeem(&code).await;
+    for elsewhere in [false, true] {
+        let flow = Flow::new(suite, &suite.first);
+        let uri = flow.push().await;
+        let mut browser = suite.browser();
+        browser.decision = Decision::Leave;
+        assert!(matches!(flow.visit(&mut browser, &uri).await, Landing::Left));
+        if elsewhere {
+            browser = suite.browser();
+        }
+        browser.decision = Decision::Allow;
+        let landing = flow.visit(&mut browser, &uri).await;
+        let code = flow.code_of(&landing);
+        flow.redeem(&code).await;
+    }
 }
 
 /// (d)
