@@ -55,7 +55,11 @@ pub(crate) async fn issue(
     if !details.amr.is_empty() {
         put("amr", details.amr.clone().into());
     }
-    if let Some(session_id) = &openid.session_id {
+    // For clients that take part in signing out; to the others it says nothing that they asked for, and FAPI's
+    // certification warns of it.
+    let signs_out =
+        client.openid.backchannel_logout_uri.is_some() || !client.openid.post_logout_redirect_uris.is_empty();
+    if let Some(session_id) = openid.session_id.as_ref().filter(|_| signs_out) {
         put("sid", session_id.clone().into());
     }
     if let Some(half) = half_hash(algorithm, access_token) {

@@ -28,8 +28,6 @@ pub(crate) struct Call {
     pub(crate) token: Option<(String, String)>,
     /// The connection: with the certificate, or without.
     pub(crate) http: Http,
-    /// Whether the one repetition carries the assertion that the first try carried (A24).
-    pub(crate) same_assertion: bool,
 }
 
 impl Call {
@@ -44,7 +42,6 @@ impl Call {
             proof: None,
             token: None,
             http: http.clone(),
-            same_assertion: false,
         }
     }
 
@@ -123,16 +120,12 @@ impl Call {
         answer
     }
 
-    /// What a second try changes: the nonce, and every identifier that was seen.
+    /// What a second try changes: the nonce, and the proof's identifier. The assertion stays, as the certifier's does:
+    /// whoever demands a nonce has spent nothing.
     pub(crate) fn renew_with(&mut self, nonce: &str) {
         if let Some(proof) = &mut self.proof {
             proof.claims.insert("nonce".into(), nonce.into());
             proof.refresh();
-        }
-        if !self.same_assertion
-            && let Some(assertion) = &mut self.assertion
-        {
-            assertion.refresh();
         }
     }
 

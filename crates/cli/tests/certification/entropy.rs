@@ -21,6 +21,12 @@ pub(crate) fn require(what: &str, text: &str) {
     assert!(bits > 96.0, "{what} carries {bits:.0} bits");
 }
 
+/// More than 128 bits: request URIs (RFC 9101 section 10.2).
+pub(crate) fn require_of_request_uri(text: &str) {
+    let bits = bits(text);
+    assert!(bits > 128.0, "the request_uri carries {bits:.0} bits");
+}
+
 /// A token: at least 16 bytes of the characters of RFC 6750 section 2.1.
 pub(crate) fn require_token(what: &str, text: &str) {
     assert!(text.len() >= 16, "{what} has {} bytes", text.len());

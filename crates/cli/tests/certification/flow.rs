@@ -185,17 +185,24 @@ impl<'s> Flow<'s> {
     /// and `iss`, and nothing else beside the redirect URI's own query.
     #[track_caller]
     pub(crate) fn response_of(&self, landing: &Landing) -> Map<String, Value> {
-        let Landing::Callback { url, posted: None } = landing else {
-            panic!("not at the client: {landing:?}")
-        };
-        assert_eq!(url.fragment(), None, "the answer is in the query");
+        let Landing::Callback { url, posted } = landing else { panic!("not at the client: {landing:?}") };
         let expected = Url::parse(&self.client.redirect_uri).unwrap();
         assert_eq!(url.path(), expected.path());
-        let mut pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        let mut query: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         for own in expected.query_pairs().into_owned() {
-            let at = pairs.iter().position(|pair| *pair == own);
-            pairs.remove(at.unwrap_or_else(|| panic!("{own:?} did not survive: {url}")));
+            let at = query.iter().position(|pair| *pair == own);
+            query.remove(at.unwrap_or_else(|| panic!("{own:?} did not survive: {url}")));
         }
+        let fragment =
+            url.fragment().map(|text| form_urlencoded::parse(text.as_bytes()).into_owned().collect());
+        // Where it was asked for, and nowhere else.
+        let mode = self.text("response_mode").unwrap_or_default();
+        let pairs: Vec<(String, String)> = match (mode.as_str(), fragment, posted) {
+            ("fragment.jwt", Some(pairs), None) if query.is_empty() => pairs,
+            ("form_post.jwt", None, Some(pairs)) if query.is_empty() => pairs.clone(),
+            ("" | "jwt" | "query.jwt", None, None) => query,
+            _ => panic!("not as {mode:?} asks: {landing:?}"),
+        };
         let mut response = Map::new();
         for (name, value) in pairs {
             assert!(response.insert(name.clone(), value.into()).is_none(), "{name} twice: {url}");
@@ -268,7 +275,7 @@ pub(crate) fn pushed(answer: &Answer) -> String {
     let body = answer.require(201).require_no_store().json();
     let request_uri = body["request_uri"].as_str().unwrap().to_owned();
     Url::parse(&request_uri).unwrap();
-    entropy::require("the request_uri", &request_uri);
+    entropy::require_of_request_uri(&request_uri);
     let life = body["expires_in"].as_i64().unwrap();
     assert!((5..600).contains(&life), "expires_in {life}");
     request_uri
@@ -331,21 +338,7 @@ fn id_token(suite: &Suite, text: &str, access_token: &str) -> Value {
         let digest = if header["alg"] == "EdDSA" { key::sha512(access_token) } else { sha256(access_token) };
         assert_eq!(*hash, json!(base64url(&digest[..digest.len() / 2])));
     }
-    let known = [
-        "iss",
-        "sub",
-        "aud",
-        "exp",
-        "iat",
-        "nonce",
-        "auth_time",
-        "acr",
-        "amr",
-        "azp",
-        "at_hash",
-        "jti",
-        "sid",
-    ];
+    let known = ["iss", "sub", "aud", "exp", "iat", "nonce", "auth_time", "acr", "amr", "azp", "at_hash"];
     assert!(
         claims.as_object().unwrap().keys().all(|name| known.contains(&name.as_str())),
         "not asked for: {claims}"

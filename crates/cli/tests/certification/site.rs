@@ -231,7 +231,7 @@ fn registration(variant: Variant, number: usize, caller: &Caller) -> String {
         );
     }
     if variant.jarm {
-        merge(&mut client, json!({"response_modes": ["jwt"]}));
+        merge(&mut client, json!({"response_modes": ["jwt", "query.jwt", "fragment.jwt", "form_post.jwt"]}));
     }
     client["jwks"] = json!({"keys": keys});
     format!("\n[[issuer.server.client]]\n{}", table(&client))

@@ -79,7 +79,6 @@ async fn assertion_is_good_once(suite: &Suite) {
     // Another code or another request, and a new proof, with the assertion that was seen.
     let mut again = token_call_of(suite, &suite.first).await;
     again.assertion = call.assertion;
-    again.same_assertion = true;
     again.send().await.require_error(&REFUSED);
 }
 

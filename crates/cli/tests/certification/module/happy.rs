@@ -8,6 +8,7 @@ use crate::flow::Flow;
 use crate::key;
 use crate::run::modules;
 use crate::suite::Suite;
+use crate::variant::Variant;
 
 modules! {
     happy_flow: always,
@@ -18,6 +19,11 @@ modules! {
     nonce_of_64_characters_comes_back: openid,
     userinfo_is_about_the_subject_of_the_id_token: openid,
     parameters_need_not_be_repeated: interactive,
+    signed_response_comes_in_every_mode: jarm,
+}
+
+fn jarm(variant: Variant) -> bool {
+    variant.jarm
 }
 
 async fn happy_flow(suite: &Suite) {
@@ -106,4 +112,19 @@ async fn parameters_need_not_be_repeated(suite: &Suite) {
     let mut flow = Flow::new(suite, &suite.first);
     flow.outside.clear();
     flow.run().await;
+}
+
+/// Beyond the certifier, which asks for `jwt` alone: a client's answer, and a person's no, where the client wants them.
+async fn signed_response_comes_in_every_mode(suite: &Suite) {
+    for client in suite.clients() {
+        for mode in ["query.jwt", "fragment.jwt", "form_post.jwt"] {
+            let mut flow = Flow::new(suite, client);
+            flow.set("response_mode", mode);
+            flow.run().await;
+            let mut browser = suite.browser();
+            browser.decision = Decision::Cancel;
+            let landing = flow.visit(&mut browser, &flow.push().await).await;
+            flow.error_of(&landing, &["access_denied"]);
+        }
+    }
 }

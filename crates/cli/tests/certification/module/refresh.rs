@@ -32,7 +32,6 @@ async fn refresh_takes_a_new_key(suite: &Suite) {
         let (before, refresh_token) = first_tokens(suite, client).await;
         let new_key = client.proof_key.another_like();
         let mut call = refresh_call(suite, client, &refresh_token);
-        call.same_assertion = true;
         if suite.variant.dpop() {
             call = call.proven_by(&new_key);
         }
