@@ -124,6 +124,7 @@ pub fn request_object(data: &[u8]) -> Verdict {
         now: NOW,
         algorithms: AlgorithmSet::DEFAULT,
         rules,
+        accepted_since: None,
         unsigned: false,
     };
     let verify = |rules| verify_request_object(&whole, &client(), &keys, &policy(rules), &Accepting);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bindery_core::client_auth::{
     AudiencePolicy, AuthenticatedClient, ChainVerdict, ClientAuthMethod, ClientAuthenticationFailure,
-    PresentedCredentials, RegisteredClient, VerificationContext, VerifiedCredentials, verify,
+    PresentedCredentials, RegisteredClient, VerificationContext, verify,
 };
 use bindery_core::mtls::certificate::ClientCertificate;
 use bindery_core::oauth::token_error::TokenError;
@@ -16,6 +16,7 @@ use bindery_crypto::{AwsLc, chain};
 use bindery_http::presented::Presented;
 
 use crate::admission;
+use crate::binding;
 use crate::client_registry::Client;
 use crate::configuration::AssertionAudience;
 use crate::event::AuditEvent;
@@ -103,6 +104,10 @@ async fn confirm(
     now: UnixTime,
 ) -> Result<(AuthenticatedClient, Arc<Client>), ClientAuthenticationFailure> {
     const UNAVAILABLE: ClientAuthenticationFailure = ClientAuthenticationFailure::Unavailable;
+    let x5t = certificate.map(ClientCertificate::thumbprint);
+    // What an operator has blocked authenticates nobody, at any endpoint.
+    binding::require_unblocked(server, None, x5t.as_ref())
+        .map_err(|_| ClientAuthenticationFailure::CertificateBlocked)?;
     let found = server.clients.find(credentials.client_id()).await.map_err(|error| {
         AuditEvent::StoreFailed { operation: "find_client", error: &error }.trace();
         UNAVAILABLE
@@ -125,48 +130,17 @@ async fn confirm(
         let refused = verify(credentials, None, &context).err();
         return Err(refused.unwrap_or(ClientAuthenticationFailure::UnknownClient));
     };
-    let verified = verify_with_keys(server, credentials, &client, &context).await?;
+    let verified = server
+        .decide_by_keys(&client.metadata.keys, now, |keys| {
+            let (metadata, disabled) = (&client.metadata, client.disabled);
+            verify(credentials, Some(&RegisteredClient { metadata, keys, disabled }), &context)
+        })
+        .await?;
     let outcome = match verified.replay_entry() {
         None => None,
         Some(entry) => Some(server.store.claim_once(entry, now).await),
     };
     Ok((verified.settle(outcome)?, client))
-}
-
-/// Verifies with the keys in hand, and once more with fresh ones when a key was unknown.
-async fn verify_with_keys(
-    server: &Server,
-    credentials: &PresentedCredentials,
-    client: &Client,
-    context: &VerificationContext<'_>,
-) -> Result<VerifiedCredentials, ClientAuthenticationFailure> {
-    let attempt = async |unknown_key: bool| {
-        let keys = server
-            .client_keys
-            .keys(&client.metadata.keys, context.now, unknown_key)
-            .await
-            .map_err(|_| ClientAuthenticationFailure::Unavailable)?;
-        let registered =
-            RegisteredClient { metadata: &client.metadata, keys: &keys, disabled: client.disabled };
-        verify(credentials, Some(&registered), context)
-    };
-    match attempt(false).await {
-        Err(failure) if is_about_unknown_key(&failure, client) => attempt(true).await,
-        outcome => outcome,
-    }
-}
-
-fn is_about_unknown_key(failure: &ClientAuthenticationFailure, client: &Client) -> bool {
-    use bindery_core::client_auth::private_key_jwt::AssertionRefused;
-    use bindery_core::oauth::client_metadata::ClientKeys;
-    matches!(client.metadata.keys, ClientKeys::Uri(_))
-        && matches!(
-            failure,
-            ClientAuthenticationFailure::CertificateNotRegistered
-                | ClientAuthenticationFailure::Assertion(
-                    AssertionRefused::UnknownKey | AssertionRefused::Signature
-                )
-        )
 }
 
 fn chain_verdict(

@@ -6,7 +6,7 @@
 use bindery_core::dpop::proof::{NonceRequirement, ProofContext, ProofPolicy, VerifiedProof, verify_proof};
 use bindery_core::dpop::target::TargetUri;
 use bindery_core::jose::thumbprint::JwkThumbprint;
-use bindery_core::mtls::certificate::{CertificateThumbprint, PresentedCertificate};
+use bindery_core::mtls::certificate::{CertificateThumbprint, ClientCertificate, PresentedCertificate};
 use bindery_core::oauth::client_metadata::ClientMetadata;
 use bindery_core::oauth::sender_constraint::ProvenKeys;
 use bindery_core::oauth::token_error::TokenError;
@@ -88,34 +88,33 @@ pub(crate) fn establish(
             return Err(refuse(&Rejection::ProofDuplicate));
         }
     };
-    require_unblocked(server, proof.as_ref(), presented)?;
+    let jkt = proof.as_ref().map(VerifiedProof::thumbprint);
+    let x5t = presented.certificate.certificate().map(ClientCertificate::thumbprint);
+    require_unblocked(server, jkt.as_ref(), x5t.as_ref()).map_err(|blocked| match blocked {
+        KeyBlocked::Dpop => {
+            TokenError::DpopProof { reason: "key_blocked", sentence: "The key of the proof is blocked." }
+        }
+        KeyBlocked::Certificate => TokenError::ClientAuthentication { basic: false },
+    })?;
     Ok(Evidence { proof, certificate })
 }
 
 /// What an operator has blocked proves nothing, whoever sends it.
-fn require_unblocked(
+///
+/// # Errors
+/// [`KeyBlocked`] says which; it is recorded.
+pub(crate) fn require_unblocked(
     server: &Server,
-    proof: Option<&VerifiedProof>,
-    presented: &Presented<'_>,
-) -> Result<(), TokenError> {
-    let jkt = proof.map(VerifiedProof::thumbprint);
-    let x5t = match &presented.certificate {
-        PresentedCertificate::Present(certificate) => Some(certificate.thumbprint()),
-        PresentedCertificate::Absent(_) => None,
-    };
-    server.blocked_keys.require_unblocked(jkt.as_ref(), x5t.as_ref()).map_err(|blocked| {
+    jkt: Option<&JwkThumbprint>,
+    x5t: Option<&CertificateThumbprint>,
+) -> Result<(), KeyBlocked> {
+    server.blocked_keys.require_unblocked(jkt, x5t).inspect_err(|blocked| {
         let (kind, thumbprint) = match blocked {
-            KeyBlocked::Dpop => ("dpop", jkt.map(|jkt| jkt.to_string())),
-            KeyBlocked::Certificate => ("certificate", x5t.map(|x5t| x5t.to_string())),
+            KeyBlocked::Dpop => ("dpop", jkt.map(ToString::to_string)),
+            KeyBlocked::Certificate => ("certificate", x5t.map(ToString::to_string)),
         };
         let thumbprint = thumbprint.unwrap_or_default();
         server.audit.record(AuditEvent::BlockedKeyUsed { thumbprint: &thumbprint, kind });
-        match blocked {
-            KeyBlocked::Dpop => {
-                TokenError::DpopProof { reason: "key_blocked", sentence: "The key of the proof is blocked." }
-            }
-            KeyBlocked::Certificate => TokenError::ClientAuthentication { basic: false },
-        }
     })
 }
 
@@ -188,16 +187,29 @@ impl Evidence {
             ProvenKeys { dpop: self.proof.as_ref().map(VerifiedProof::thumbprint), mtls: self.certificate };
         let confirmation = client.sender_constraint.require(proven, now)?;
         if let Some(proof) = &self.proof {
-            // A client of a stricter profile than its server's proves its key by that profile's algorithms.
-            let algorithm = proof.algorithm();
-            if !server.settings.rules.of_client(client).algorithms.contains(algorithm) {
-                let rejection = Rejection::ProofAlgorithm(Claimed::new(algorithm.name()));
+            require_algorithm(server, client, proof).map_err(|rejection| {
                 proof_refused(server, "token", &rejection);
-                return Err(refuse(&rejection));
-            }
+                refuse(&rejection)
+            })?;
             remember(server, proof, now).await?;
         }
         Ok(SenderBinding { confirmation, proven })
+    }
+}
+
+/// A client of a stricter profile than its server's proves its key by that profile's algorithms.
+///
+/// # Errors
+/// [`Rejection::ProofAlgorithm`].
+pub(crate) fn require_algorithm(
+    server: &Server,
+    client: &ClientMetadata,
+    proof: &VerifiedProof,
+) -> Result<(), Rejection> {
+    let algorithm = proof.algorithm();
+    match server.settings.rules.of_client(client).algorithms.contains(algorithm) {
+        true => Ok(()),
+        false => Err(Rejection::ProofAlgorithm(Claimed::new(algorithm.name()))),
     }
 }
 

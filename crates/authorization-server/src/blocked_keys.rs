@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bindery_core::crypto::Sha256Digest;
 use bindery_core::encoding::base64url;
+use bindery_core::jose::encryption::EncryptionJwk;
 use bindery_core::jose::jwk::{Jwk, JwkSet};
 use bindery_core::jose::thumbprint::JwkThumbprint;
 use bindery_core::mtls::certificate::CertificateThumbprint;
@@ -68,6 +69,10 @@ impl BlockedKeys {
         self.refresh(store).await
     }
 
+    fn current(&self) -> Arc<HashSet<Sha256Digest>> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Requires that what a request has shown is not blocked.
     ///
     /// # Errors
@@ -77,10 +82,7 @@ impl BlockedKeys {
         jkt: Option<&JwkThumbprint>,
         x5t: Option<&CertificateThumbprint>,
     ) -> Result<(), KeyBlocked> {
-        let set = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
-        if set.is_empty() {
-            return Ok(());
-        }
+        let set = self.current();
         if jkt.is_some_and(|jkt| set.contains(jkt.as_bytes())) {
             return Err(KeyBlocked::Dpop);
         }
@@ -88,6 +90,24 @@ impl BlockedKeys {
             true => Err(KeyBlocked::Certificate),
             false => Ok(()),
         }
+    }
+
+    /// The keys of a set that are not blocked. A key goes with its certificate: of the two neither is believed when
+    /// one is blocked.
+    pub(crate) fn without_blocked(&self, set: Arc<JwkSet>) -> Arc<JwkSet> {
+        let blocked = self.current();
+        let counts = |thumbprints: Vec<Thumbprint>| {
+            thumbprints.iter().all(|thumbprint| !blocked.contains(thumbprint.as_bytes()))
+        };
+        let verifies = |jwk: &Jwk| counts(thumbprints_of_key(jwk));
+        let encrypts = |jwk: &EncryptionJwk| counts(vec![thumbprint_of_encryption_key(jwk)]);
+        if blocked.is_empty() || (set.keys.iter().all(verifies) && set.encryption_keys.iter().all(encrypts)) {
+            return set;
+        }
+        let mut set = Arc::unwrap_or_clone(set);
+        set.keys.retain(verifies);
+        set.encryption_keys.retain(encrypts);
+        Arc::new(set)
     }
 
     /// Requires that what a token is bound to is not blocked.
@@ -131,6 +151,15 @@ pub(crate) enum Thumbprint {
     Certificate(CertificateThumbprint),
 }
 
+impl Thumbprint {
+    const fn as_bytes(&self) -> &Sha256Digest {
+        match self {
+            Self::Dpop(jkt) => jkt.as_bytes(),
+            Self::Certificate(x5t) => x5t.as_bytes(),
+        }
+    }
+}
+
 /// The keys and certificates of a client's `jwks`.
 pub(crate) fn registered_thumbprints(client: &ClientMetadata) -> Vec<Thumbprint> {
     let ClientKeys::Inline(set) = &client.keys else { return Vec::new() };
@@ -139,13 +168,20 @@ pub(crate) fn registered_thumbprints(client: &ClientMetadata) -> Vec<Thumbprint>
 
 /// The keys and certificates of a key set.
 pub(crate) fn thumbprints_of(set: &JwkSet) -> Vec<Thumbprint> {
-    let of = |jwk: &Jwk| {
-        // The leaf alone: the authorities behind it are others' too.
-        let leaf = jwk.certificates.first();
-        let leaf = leaf.map(|der| Thumbprint::Certificate(CertificateThumbprint::of(der, &AwsLc)));
-        std::iter::once(Thumbprint::Dpop(JwkThumbprint::of(&jwk.key, &AwsLc))).chain(leaf)
-    };
-    set.keys.iter().flat_map(of).collect()
+    let encrypting = set.encryption_keys.iter().map(thumbprint_of_encryption_key);
+    set.keys.iter().flat_map(thumbprints_of_key).chain(encrypting).collect()
+}
+
+/// A key and its certificate. The leaf alone: the authorities behind it are others' too.
+fn thumbprints_of_key(jwk: &Jwk) -> Vec<Thumbprint> {
+    let key = Thumbprint::Dpop(JwkThumbprint::of(&jwk.key, &AwsLc));
+    let leaf = jwk.certificates.first();
+    let leaf = leaf.map(|der| Thumbprint::Certificate(CertificateThumbprint::of(der, &AwsLc)));
+    std::iter::once(key).chain(leaf).collect()
+}
+
+fn thumbprint_of_encryption_key(jwk: &EncryptionJwk) -> Thumbprint {
+    Thumbprint::Dpop(JwkThumbprint::of_encryption_key(&jwk.key, &AwsLc))
 }
 
 fn digest_of(record: &BlockedKeyRecord) -> Option<Sha256Digest> {

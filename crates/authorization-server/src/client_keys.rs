@@ -5,6 +5,7 @@
 
 mod address;
 mod configuration;
+mod counting;
 mod http;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use crate::event::AuditEvent;
 
 pub use configuration::ClientKeysConfiguration;
 pub(crate) use configuration::FetchTimes;
+pub(crate) use counting::DecidedByKeys;
 pub use http::HttpKeySetFetcher;
 
 /// The largest set that is read, in bytes.
@@ -68,7 +70,7 @@ impl ClientKeyCache {
         self.fetcher.is_some()
     }
 
-    /// The keys to verify with. `unknown_key` says that the set in hand did not have the key.
+    /// All keys, blocked ones too. `unknown_key` says that the set in hand did not have the key.
     pub(crate) async fn keys(
         &self,
         keys: &ClientKeys,

@@ -4,13 +4,13 @@
 
 use std::borrow::Cow;
 
-use bindery_core::jose::encryption::{EncryptionJwk, KeyManagement};
-use bindery_core::jose::jwk::JwkSet;
-use bindery_core::oauth::client_metadata::{ClientKeys, ClientMetadata};
+use bindery_core::jose::encryption::EncryptionJwk;
+use bindery_core::oauth::client_metadata::ClientMetadata;
 use bindery_core::oauth::client_openid::ResponseEncryption;
 use bindery_core::time::UnixTime;
 use bindery_crypto::jwe::{self, JweInvalid, Recipient};
 
+use crate::client_keys::DecidedByKeys;
 use crate::event::AuditEvent;
 use crate::server::Server;
 
@@ -38,23 +38,43 @@ pub(crate) async fn encrypt_for_client(
         server.audit.record(AuditEvent::NotEncrypted { client_id: &client.client_id, reason });
         NotEncrypted
     };
-    let keys = async |unknown_key| server.client_keys.keys(&client.keys, now, unknown_key).await;
-    let mut set = keys(false).await.map_err(|_| refused("keys_unavailable"))?;
-    if find(&set, encryption.key_management).is_none() && matches!(client.keys, ClientKeys::Uri(_)) {
-        set = keys(true).await.map_err(|_| refused("keys_unavailable"))?;
-    }
-    let jwk = find(&set, encryption.key_management).ok_or_else(|| refused("no_key"))?;
-    let recipient = Recipient {
-        key: &jwk.key,
-        key_id: jwk.key_id.as_deref(),
-        algorithm: encryption.key_management,
-        encryption: encryption.content,
-    };
-    jwe::encrypt(payload.as_bytes(), &recipient, content_type).map_err(|_| refused("key_unusable"))
+    let encrypted = server.decide_by_keys(&client.keys, now, |set| {
+        let fits = |jwk: &&EncryptionJwk| jwk.allows(encryption.key_management);
+        let jwk = set.encryption_keys.iter().find(fits).ok_or(NoRecipient::Lacking)?;
+        let recipient = Recipient {
+            key: &jwk.key,
+            key_id: jwk.key_id.as_deref(),
+            algorithm: encryption.key_management,
+            encryption: encryption.content,
+        };
+        jwe::encrypt(payload.as_bytes(), &recipient, content_type).map_err(|_| NoRecipient::Unusable)
+    });
+    encrypted.await.map_err(|none| refused(none.reason()))
 }
 
-fn find(set: &JwkSet, algorithm: KeyManagement) -> Option<&EncryptionJwk> {
-    set.encryption_keys.iter().find(|jwk| jwk.allows(algorithm))
+/// Why there is no key to encrypt to.
+enum NoRecipient {
+    Unavailable,
+    Lacking,
+    Unusable,
+}
+
+impl NoRecipient {
+    const fn reason(&self) -> &'static str {
+        match self {
+            Self::Unavailable => "keys_unavailable",
+            Self::Lacking => "no_key",
+            Self::Unusable => "key_unusable",
+        }
+    }
+}
+
+impl DecidedByKeys for NoRecipient {
+    const UNAVAILABLE: Self = Self::Unavailable;
+
+    fn lacks_a_key(&self) -> bool {
+        matches!(self, Self::Lacking)
+    }
 }
 
 /// The JWT in a request object: what is in it when it is encrypted, or the object itself. It is unverified

@@ -225,7 +225,7 @@ definition::events! {
     // People.
     PersonSignedIn = "person_signed_in", Security, INFO, "A person signed in." {
         subject: &'a str = "the person",
-        session_id: &'a str = "the session (`sid`)",
+        session_id: &'a str = "the session",
         client_id: Option<&'a str> = "the client for which they signed in",
         amr: Shown<'a> = "by what means (RFC 8176)",
         acr: Option<&'a str> = "how strongly",
@@ -247,19 +247,19 @@ definition::events! {
     }
     SessionEnded = "session_ended", Security, INFO, "A person's session was ended." {
         subject: &'a str = "the person",
-        session_id: &'a str = "the session (`sid`)",
+        session_id: &'a str = "the session",
         reason: &'a str = "`logout`, `account_page`, `password_changed` or `another_person`",
     }
     BackchannelLogoutDelivered = "backchannel_logout_delivered", Issuance, INFO,
         "A client was told that a person's session is over." {
         client_id: &'a str = "the client",
-        session_id: &'a str = "the session (`sid`)",
+        session_id: &'a str = "the session",
         attempts: u64 = "how many attempts it took",
     }
     BackchannelLogoutFailed = "backchannel_logout_failed", Security, WARN,
         "A client could not be told that a person's session is over; it may still take the person for signed in." {
         client_id: &'a str = "the client",
-        session_id: &'a str = "the session (`sid`)",
+        session_id: &'a str = "the session",
         attempts: u64 = "how many attempts were made",
         reason: &'a str = "`refused_by_client`, `status`, `unreachable`, `no_outbound_requests`, `signing` or `random_source`",
     }

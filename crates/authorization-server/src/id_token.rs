@@ -7,6 +7,7 @@ use bindery_core::encoding::{base64url, json};
 use bindery_core::jose::algorithm::SignatureAlgorithm;
 use bindery_core::jose::jws::{CompactJws, UnverifiedHeader};
 use bindery_core::oauth::client_metadata::ClientMetadata;
+use bindery_core::oauth::client_openid::SubjectType;
 use bindery_core::oauth::token_error::TokenError;
 use bindery_core::time::UnixTime;
 use bindery_crypto::AwsLc;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::encryption::{JWT, encrypt_for_client};
+use crate::event::AuditEvent;
 use crate::grant::{Granted, OpenIdGrant};
 use crate::person_claims;
 use crate::server::Server;
@@ -55,12 +57,9 @@ pub(crate) async fn issue(
     if !details.amr.is_empty() {
         put("amr", details.amr.clone().into());
     }
-    // For clients that take part in signing out; to the others it says nothing that they asked for, and FAPI's
-    // certification warns of it.
-    let signs_out =
-        client.openid.backchannel_logout_uri.is_some() || !client.openid.post_logout_redirect_uris.is_empty();
-    if let Some(session_id) = openid.session_id.as_ref().filter(|_| signs_out) {
-        put("sid", session_id.clone().into());
+    if let Some(session_id) = openid.session_id.as_ref().filter(|_| acts_on_sessions(client)) {
+        let sid = subject::session_for_client(server, client, session_id);
+        put("sid", sid.map_err(|_| TokenError::Unavailable)?.into());
     }
     if let Some(half) = half_hash(algorithm, access_token) {
         put("at_hash", half.into());
@@ -73,12 +72,21 @@ pub(crate) async fn issue(
     }
     let signed = server.signing_keys.current().sign_as(Some(algorithm), None, &claims);
     let signed = signed.map_err(|_| {
-        tracing::error!(event = "signing_failed");
+        AuditEvent::SigningFailed {}.trace();
         TokenError::Unavailable
     })?;
     let Some(encryption) = client.openid.id_token_encryption else { return Ok(Zeroizing::new(signed)) };
     let encrypted = encrypt_for_client(server, client, &signed, encryption, Some(JWT), now).await;
     encrypted.map(Zeroizing::new).map_err(|_| TokenError::Unavailable)
+}
+
+/// Whether the client has a use for `sid`: it takes part in signing out, or names a person to us by an ID token whose
+/// `sub` leads to nobody (CIBA Core section 7.1). To the others it says nothing that they asked for, and FAPI's
+/// certification warns of it.
+fn acts_on_sessions(client: &ClientMetadata) -> bool {
+    let openid = &client.openid;
+    let signs_out = openid.backchannel_logout_uri.is_some() || !openid.post_logout_redirect_uris.is_empty();
+    signs_out || (client.backchannel.is_some() && openid.subject_type == SubjectType::Pairwise)
 }
 
 /// `at_hash`: the left half of the hash that belongs to the signature's algorithm (section 3.1.3.6). It is
@@ -94,7 +102,7 @@ fn half_hash(algorithm: SignatureAlgorithm, token: &str) -> Option<String> {
 pub(crate) struct Hint {
     /// The token's `sub`, as its client knows the person.
     pub(crate) subject: String,
-    /// The token's `sid`.
+    /// The token's `sid`, as its client knows the session.
     pub(crate) session_id: Option<String>,
     /// The token's `aud`.
     pub(crate) client_id: String,

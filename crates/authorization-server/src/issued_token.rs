@@ -24,6 +24,7 @@ use bindery_store::authorization::{RefreshTokenState, Revocation};
 use serde_json::{Map, Value};
 
 use crate::server::{Server, unavailable};
+use crate::subject;
 
 /// A live token of ours.
 pub(crate) struct IssuedToken {
@@ -40,6 +41,26 @@ pub(crate) enum TokenKind {
     Refresh { grant_id: String },
 }
 
+/// The token behind `text`, if it is one of ours and nobody has ended it. Whether it is worth anything now is for
+/// [`find`] to say: a token whose key is blocked can still be revoked.
+///
+/// # Errors
+/// [`TokenError::Unavailable`] when the store can't be asked.
+pub(crate) async fn find_unended(
+    server: &Server,
+    text: &str,
+    now: UnixTime,
+) -> Result<Option<IssuedToken>, TokenError> {
+    if text.bytes().filter(|byte| *byte == b'.').count() == 2 {
+        return find_jwt(server, text, now).await;
+    }
+    let digest = AwsLc.sha256(&[text.as_bytes()]);
+    match find_opaque(server, digest, now).await? {
+        Some(token) => Ok(Some(token)),
+        None => find_refresh(server, &digest, now).await,
+    }
+}
+
 /// The live token behind `text`, if it is one of ours.
 ///
 /// # Errors
@@ -49,21 +70,16 @@ pub(crate) async fn find(
     text: &str,
     now: UnixTime,
 ) -> Result<Option<IssuedToken>, TokenError> {
-    let found = if text.bytes().filter(|byte| *byte == b'.').count() == 2 {
-        find_jwt(server, text, now).await?
-    } else {
-        let digest = AwsLc.sha256(&[text.as_bytes()]);
-        match find_opaque(server, digest, now).await? {
-            Some(token) => Some(token),
-            None => find_refresh(server, &digest, now).await?,
-        }
-    };
-    let Some(found) = found else { return Ok(None) };
+    let Some(mut found) = find_unended(server, text, now).await? else { return Ok(None) };
     // A disabled client's tokens are dead, also where its record is not in the store.
     let client = server.clients.find(&found.token.client_id).await;
     let client = client.map_err(|error| unavailable("find_client", &error))?;
     let Some(client) = client.filter(|client| !client.disabled) else { return Ok(None) };
-    let token = &found.token;
+    let token = &mut found.token;
+    if token.refresh {
+        // Its grant knows the person by our own name; an access token was made with the client's (section 8).
+        token.subject = subject::for_client(server, &client.metadata, &token.subject).into_owned();
+    }
     if server.blocked_keys.require_unblocked_confirmation(&token.confirmation).is_err() {
         return Ok(None);
     }

@@ -161,6 +161,9 @@ async fn admit(
     let started = step::start(facts, &identity, &policy, Some(&ring), &AwsLc)?;
     let (token, pending) = verify_token(server, started, facts, demand.audience).await?;
     let client = require_live(server, &token, facts.now).await?;
+    if let Some(proof) = pending.proof() {
+        binding::require_algorithm(server, &client.metadata, proof)?;
+    }
     let nonce_time = pending.proof().and_then(|proof| proof.nonce_time());
     let outcome = match pending.replay_entry() {
         Some(entry) => {

@@ -7,7 +7,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bindery_core::crypto::MacKey;
 use bindery_core::jose::algorithm::SignatureAlgorithm;
 use bindery_core::oauth::client_metadata::ClientMetadata;
 use bindery_core::oauth::token_error::TokenError;
@@ -38,6 +37,7 @@ use crate::registration::population::{self, Registrations};
 use crate::settings::Settings;
 use crate::signing_keys::SigningKeyRing;
 use crate::start::StartFailed;
+use crate::subject::PairwiseKeys;
 
 /// How often [`AuthorizationServer::maintain`] is run by [`AuthorizationServer::spawn_maintenance`].
 const MAINTENANCE: Duration = Duration::from_secs(30);
@@ -141,8 +141,7 @@ pub(crate) struct Server {
     pub(crate) registrations: Registrations,
     pub(crate) audit: AuditLog,
     pub(crate) people: People,
-    /// Under which pairwise subjects are made; as lasting as the sealing key.
-    pub(crate) pairwise_key: MacKey,
+    pub(crate) pairwise_keys: PairwiseKeys,
     pub(crate) metrics: IssuerMetrics,
     /// Rung when clients are to be told of the end of a session.
     pub(crate) logouts: tokio::sync::Notify,
@@ -196,7 +195,7 @@ impl AuthorizationServer {
         )?;
         trust_anchors.require_for(&clients)?;
         let sealer = parts.sealing_key.sealer();
-        let pairwise_key = parts.sealing_key.derived("pairwise subjects");
+        let pairwise_keys = PairwiseKeys::derive(&parts.sealing_key, &settings.issuer);
         let rotation = Duration::from_secs(u64::from(settings.dpop.nonce_key_rotation));
         let nonce_keys = NonceKeys::load(&*store, &sealer, rotation, now).await?;
         let cookie_keys = CookieKeys::load(&*store, &sealer, settings.keys.cookie_rotation, now).await?;
@@ -221,7 +220,7 @@ impl AuthorizationServer {
             registrations: Registrations::default(),
             audit,
             people,
-            pairwise_key,
+            pairwise_keys,
             metrics,
             logouts: tokio::sync::Notify::new(),
             limits,

@@ -3,6 +3,8 @@
 //! be made and judged without it. Nothing here decides whether a proof is good: an entry is made last,
 //! from what has been verified, so that nothing unproven fills a store.
 
+use core::time::Duration;
+
 use crate::time::UnixTime;
 
 /// What kind of single-use thing an entry stands for; kinds never collide (CVE-2026-4282's class).
@@ -60,6 +62,35 @@ pub enum ReplayOutcome {
     Full,
     /// The store could not be asked.
     Unavailable,
+}
+
+/// Why a thing that is good once may have been used before the memory began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotRemembered {
+    /// It does not say when it was made.
+    Undated,
+    /// It was made before, or so close to it that nobody can tell.
+    Predates,
+}
+
+/// After a restart without durable memory only what is surely younger than `since` counts. So that this can be told
+/// from `made_at`, the time that the thing itself claims, such a server takes none from the future, before the restart
+/// or after. Returns the latest time that it may claim: `skew` from now where memory lasts.
+///
+/// # Errors
+/// [`NotRemembered`] for what may have been used before.
+pub fn require_remembered(
+    since: Option<UnixTime>,
+    made_at: Option<UnixTime>,
+    now: UnixTime,
+    skew: Duration,
+) -> Result<UnixTime, NotRemembered> {
+    let Some(since) = since else { return Ok(now.plus(skew)) };
+    match made_at {
+        Some(made_at) if made_at > since => Ok(now),
+        Some(_) => Err(NotRemembered::Predates),
+        None => Err(NotRemembered::Undated),
+    }
 }
 
 #[cfg(test)]

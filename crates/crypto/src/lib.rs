@@ -10,6 +10,7 @@
 //! | compare secrets | [`equal_in_constant_time`] |
 //! | verify a client's certificate chain | [`chain::verify_client_chain`] |
 //! | store a secret | [`seal::Sealer`] |
+//! | name a thing so that two parties can't compare it | [`pseudonym::Pseudonyms`] |
 //! | encrypt to a recipient's key, decrypt | [`jwe::encrypt`], [`jwe::decrypt`] |
 //!
 //! A new signature algorithm is one file under `src/algorithm/` and one line in its table.
@@ -20,6 +21,7 @@ pub mod chain;
 mod constant_time;
 pub mod jwe;
 mod key;
+pub mod pseudonym;
 mod random;
 pub mod seal;
 mod signer;

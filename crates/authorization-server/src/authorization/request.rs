@@ -7,9 +7,8 @@ use bindery_core::oauth::authorization_request::{
     AuthorizationError, AuthorizationParameters, AuthorizationPolicy, AuthorizationRefused,
     AuthorizationRequest, ResponseMode, validate,
 };
-use bindery_core::oauth::client_metadata::ClientKeys;
 use bindery_core::oauth::form::Form;
-use bindery_core::oauth::request_object::{RequestObjectPolicy, RequestObjectRefused, verify_request_object};
+use bindery_core::oauth::request_object::{RequestObjectPolicy, verify_request_object};
 use bindery_core::replay::{ReplayEntry, ReplayKind, ReplayOutcome};
 use bindery_core::time::UnixTime;
 use bindery_crypto::AwsLc;
@@ -167,36 +166,19 @@ async fn verify(
         now,
         algorithms: rules.algorithms,
         rules: rules.request_object_rules(),
+        accepted_since: server.store.claims_since(),
         unsigned: rules.unsigned_request_objects(),
     };
-    let attempt = async |unknown_key: bool| {
-        let keys = server.client_keys.keys(&metadata.keys, now, unknown_key).await;
-        let keys = keys.map_err(|_| RequestObjectRefused::UnknownKey)?;
-        verify_request_object(object, metadata, &keys, &policy, &AwsLc)
-    };
-    let verified = match attempt(false).await {
-        // The client may have changed its key since its set was fetched (FSP-CR-05).
-        Err(RequestObjectRefused::UnknownKey | RequestObjectRefused::Signature)
-            if matches!(metadata.keys, ClientKeys::Uri(_)) =>
-        {
-            attempt(true).await
-        }
-        outcome => outcome,
-    };
-    let verified = verified.map_err(|refused| {
+    let verified = server.decide_by_keys(&metadata.keys, now, |keys| {
+        verify_request_object(object, metadata, keys, &policy, &AwsLc)
+    });
+    let verified = verified.await.map_err(|refused| {
         let client_id = &metadata.client_id;
         server.audit.record(AuditEvent::RequestObjectRefused { client_id, reason: refused.reason() });
         AuthorizationError::RequestObject { reason: refused.reason(), sentence: refused.sentence() }
     })?;
     if let (Some(identifier), Some(expires_at)) = (&verified.identifier, verified.expires_at) {
-        let entry = ReplayEntry {
-            kind: ReplayKind::RequestObject,
-            owner: metadata.client_id.as_bytes(),
-            target: ("", ""),
-            identifier,
-            expires_at,
-        };
-        match server.store.claim_once(entry, now).await {
+        match claim_identifier(server, client, "", (identifier, expires_at), now).await {
             ReplayOutcome::Inserted => {}
             // JAR-X-01.
             ReplayOutcome::Duplicate => return Err(REPLAYED),
@@ -206,4 +188,22 @@ async fn verify(
         }
     }
     Ok(verified.parameters)
+}
+
+/// An object that names itself is good once, among its client's own, at the endpoints of one `place` (JAR-X-01).
+pub(crate) async fn claim_identifier(
+    server: &Server,
+    client: &Client,
+    place: &str,
+    (identifier, expires_at): (&str, UnixTime),
+    now: UnixTime,
+) -> ReplayOutcome {
+    let entry = ReplayEntry {
+        kind: ReplayKind::RequestObject,
+        owner: client.metadata.client_id.as_bytes(),
+        target: (place, ""),
+        identifier,
+        expires_at,
+    };
+    server.store.claim_once(entry, now).await
 }

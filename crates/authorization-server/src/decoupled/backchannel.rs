@@ -132,7 +132,7 @@ pub(crate) async fn person(
         PersonHint::Login(name) => by_name(server, name).await?,
         PersonHint::IdToken(token) => match id_token::read_hint(server, token) {
             Some(hint) if hint.client_id == client.metadata.client_id => {
-                let subject = known_subject(server, &hint).await?;
+                let subject = known_subject(server, client, &hint).await?;
                 let account = server.store.find_account(&subject).await?;
                 // A pairwise name leads to nobody but through the session that it was issued in.
                 account.filter(|account| {
@@ -154,9 +154,15 @@ async fn by_name(server: &Server, name: &str) -> Result<Option<AccountRecord>, S
     server.store.find_account(name).await
 }
 
-async fn known_subject(server: &Server, hint: &id_token::Hint) -> Result<String, StoreError> {
-    let session = match &hint.session_id {
-        Some(session_id) => server.store.find_session_by_id(session_id).await?,
+async fn known_subject(
+    server: &Server,
+    client: &Client,
+    hint: &id_token::Hint,
+) -> Result<String, StoreError> {
+    let named = hint.session_id.as_deref();
+    let named = named.and_then(|sid| subject::session_of_client(server, &client.metadata, sid));
+    let session = match named {
+        Some(session_id) => server.store.find_session_by_id(&session_id).await?,
         None => None,
     };
     Ok(session.map_or_else(|| hint.subject.clone(), |session| session.subject))

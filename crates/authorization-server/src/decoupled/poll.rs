@@ -4,6 +4,7 @@
 use bindery_core::oauth::polling::{PollRefused, SLOW_DOWN};
 use bindery_core::oauth::scope::Scope;
 use bindery_core::oauth::token_error::TokenError;
+use bindery_core::token::confirmation::Confirmation;
 use bindery_store::authorization::{PendingUpdate, Spending};
 use bindery_store::record::{GrantRecord, PendingKind, PendingRecord};
 
@@ -89,27 +90,25 @@ pub(crate) async fn redeem(
     }
 }
 
-/// The first key binds; another one is a thief's (DEV-X-01). What follows writes the binding down.
+/// The first key binds; another one is a thief's (DEV-X-01). What follows writes the binding down. A client that
+/// must prove more than what it began with still does: what binds the tokens is judged apart from this.
 fn bind(
     redemption: &Redemption<'_>,
     kind: PendingKind,
     request: &mut DecoupledRequest,
 ) -> Result<(), TokenError> {
-    let proven = redemption.binding.confirmation().to_claim();
-    match (&request.bound_to, proven) {
-        (Some(bound), proven) if proven.as_ref() != Some(bound) => {
-            redemption.server.audit.record(AuditEvent::PollOfAnotherKey {
-                client_id: redemption.authenticated.client_id(),
-                kind: kind.as_str(),
-            });
-            Err(TokenError::Poll(PollRefused::AnotherKey))
-        }
-        (Some(_), _) => Ok(()),
-        (None, proven) => {
-            request.bound_to = proven;
-            Ok(())
-        }
-    }
+    let Some(bound) = &request.bound_to else {
+        request.bound_to = redemption.binding.confirmation().to_claim();
+        return Ok(());
+    };
+    let bound = Confirmation::parse(Some(bound)).map_err(|_| TokenError::Unavailable)?;
+    bound.confirm(redemption.binding.proven()).map_err(|_| {
+        redemption.server.audit.record(AuditEvent::PollOfAnotherKey {
+            client_id: redemption.authenticated.client_id(),
+            kind: kind.as_str(),
+        });
+        TokenError::Poll(PollRefused::AnotherKey)
+    })
 }
 
 /// RFC 8628 section 3.5: too soon costs five seconds more, from now on.

@@ -29,7 +29,6 @@ const MAXIMUM_CLIENT_ID: usize = 256;
 
 pub(crate) async fn answer(State(server): State<AuthorizationServer>, request: Request) -> Response {
     let server = &*server.0;
-    let now = server.clock.now();
     let (parts, body) = request.into_parts();
     let body = match parts.method {
         // A browser that trickles its form does not hold a place for ever.
@@ -45,7 +44,8 @@ pub(crate) async fn answer(State(server): State<AuthorizationServer>, request: R
         Err(_) => return PageFault::Malformed.page(server, &parts.headers),
     };
     let Ok(form) = form else { return PageFault::Malformed.page(server, &parts.headers) };
-    respond(server, &form, &parts.headers, now).await
+    // Only now: a form may take a while, and a request_uri may expire in it.
+    respond(server, &form, &parts.headers, server.clock.now()).await
 }
 
 async fn respond(server: &Server, form: &Form, headers: &HeaderMap, now: UnixTime) -> Response {

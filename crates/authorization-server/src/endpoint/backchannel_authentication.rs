@@ -7,7 +7,6 @@ use bindery_core::oauth::authorization_request::AuthorizationParameters;
 use bindery_core::oauth::backchannel_request::{BackchannelRefused, BackchannelRequest, asked, members_of};
 use bindery_core::oauth::client_authorization::RequestObjectAlgorithm;
 use bindery_core::oauth::client_backchannel::{BackchannelMetadata, CIBA_GRANT, TokenDelivery};
-use bindery_core::oauth::client_metadata::ClientKeys;
 use bindery_core::oauth::form::Form;
 use bindery_core::oauth::request_object::{
     RequestObjectPolicy, RequestObjectRefused, RequestObjectRules, VerifiedRequestClaims,
@@ -15,7 +14,7 @@ use bindery_core::oauth::request_object::{
 };
 use bindery_core::oauth::token_error::TokenError;
 use bindery_core::oauth::token_request::ClientParameters;
-use bindery_core::replay::{ReplayEntry, ReplayKind, ReplayOutcome};
+use bindery_core::replay::ReplayOutcome;
 use bindery_core::time::UnixTime;
 use bindery_core::token::confirmation::Confirmation;
 use bindery_crypto::AwsLc;
@@ -23,6 +22,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::{FormRequest, Refusal, json as json_answer};
+use crate::authorization::request::claim_identifier;
 use crate::client_registry::Client;
 use crate::decoupled::{self, backchannel};
 use crate::event::AuditEvent;
@@ -120,22 +120,14 @@ async fn verify(
         algorithms: server.settings.rules.of_client(metadata).algorithms,
         // Issuer, audience and a short life are demanded of every signed authentication request.
         rules: RequestObjectRules::MessageSigning,
+        accepted_since: server.store.claims_since(),
         unsigned: false,
     };
     let algorithm = registered.request_algorithm.map(RequestObjectAlgorithm::Signed);
-    let attempt = async |unknown_key: bool| {
-        let keys = server.client_keys.keys(&metadata.keys, now, unknown_key).await;
-        let keys = keys.map_err(|_| RequestObjectRefused::UnknownKey)?;
-        verify_request_claims(jwt, &metadata.client_id, algorithm, &keys, &policy, &AwsLc)
-    };
-    match attempt(false).await {
-        Err(RequestObjectRefused::UnknownKey | RequestObjectRefused::Signature)
-            if matches!(metadata.keys, ClientKeys::Uri(_)) =>
-        {
-            attempt(true).await
-        }
-        outcome => outcome,
-    }
+    let decided = server.decide_by_keys(&metadata.keys, now, |keys| {
+        verify_request_claims(jwt, &metadata.client_id, algorithm, keys, &policy, &AwsLc)
+    });
+    decided.await
 }
 
 /// CIBA Core section 7.1.1: a signed request names itself, and is good once.
@@ -148,14 +140,7 @@ async fn spend(
     let (Some(identifier), Some(expires_at)) = (&verified.identifier, verified.expires_at) else {
         return Err(BackchannelRefused::Replayed.into());
     };
-    let entry = ReplayEntry {
-        kind: ReplayKind::RequestObject,
-        owner: client.metadata.client_id.as_bytes(),
-        target: (PATH, ""),
-        identifier,
-        expires_at,
-    };
-    match server.store.claim_once(entry, now).await {
+    match claim_identifier(server, client, PATH, (identifier, expires_at), now).await {
         ReplayOutcome::Inserted => Ok(()),
         ReplayOutcome::Duplicate => Err(BackchannelRefused::Replayed.into()),
         ReplayOutcome::Full | ReplayOutcome::Unavailable => Err(TokenError::Unavailable.into()),

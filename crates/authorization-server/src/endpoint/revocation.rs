@@ -40,7 +40,8 @@ async fn respond(server: &Server, request: Request) -> Result<(), TokenError> {
     let query = TokenQuery::parse(form.body())?;
     let authentication = authenticate::client(server, PATH, &presented, &query.client, now).await;
     let (caller, _) = authentication.require()?;
-    let Some(found) = issued_token::find(server, &query.token, now).await? else {
+    // Also one whose key is blocked: it must not come back to life with its key.
+    let Some(found) = issued_token::find_unended(server, &query.token, now).await? else {
         return end_spent_family(server, &query.token, caller.client_id(), now).await;
     };
     if found.token.client_id != caller.client_id() {
@@ -76,10 +77,10 @@ async fn end_spent_family(
     let digest = AwsLc.sha256(&[token.as_bytes()]);
     let state = server.store.find_refresh_token(&digest, now, server.settings.refresh_grace).await;
     let grant = match state.map_err(|error| unavailable("find_refresh_token", &error))? {
-        RefreshTokenState::SpentWithinGrace { grant, .. } | RefreshTokenState::Reused { grant } => grant,
-        RefreshTokenState::Live { .. } | RefreshTokenState::Ended | RefreshTokenState::Unknown => {
-            return Ok(());
-        }
+        RefreshTokenState::Live { grant, .. }
+        | RefreshTokenState::SpentWithinGrace { grant, .. }
+        | RefreshTokenState::Reused { grant } => grant,
+        RefreshTokenState::Ended | RefreshTokenState::Unknown => return Ok(()),
     };
     if grant.client_id != client_id {
         return Ok(());

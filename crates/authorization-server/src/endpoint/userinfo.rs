@@ -102,6 +102,9 @@ async fn claims(
         return Ok(claims);
     };
     let details = GrantDetails::read(&grant.details).map_err(|_| UNAVAILABLE)?;
+    // Who has exchanged another client's token (RFC 8693) has its own scope; what that client asked for by name is not
+    // this one's to read.
+    let details = if grant.client_id == client.client_id { details } else { GrantDetails::default() };
     let asked = person_claims::for_userinfo(server, &grant.subject, scope, &details).await;
     let mut claims = asked.map_err(|_| UNAVAILABLE)?;
     claims.insert("sub".into(), subject::for_client(server, client, &grant.subject).into());

@@ -121,14 +121,9 @@ fn require_own(redemption: &Redemption<'_>, grant: &GrantRecord) -> Result<(), T
 fn confirm_bound_key(redemption: &Redemption<'_>, grant: &GrantRecord) -> Result<(), TokenError> {
     let Some(cnf) = &grant.bound_to else { return Ok(()) };
     let bound = Confirmation::parse(Some(cnf)).map_err(|_| TokenError::RefreshTokenBinding)?;
-    let proven = redemption.binding.proven();
-    let dpop = bound.dpop().is_none_or(|jkt| proven.dpop == Some(jkt));
-    let mtls = bound.mtls().is_none_or(|x5t| proven.mtls == Some(x5t));
-    if dpop && mtls {
-        Ok(())
-    } else {
-        refuse_binding(redemption, grant, "another_key", TokenError::RefreshTokenBinding)
-    }
+    bound
+        .confirm(redemption.binding.proven())
+        .or_else(|_| refuse_binding(redemption, grant, "another_key", TokenError::RefreshTokenBinding))
 }
 
 /// A public client's grant without a key meets a proven key for the first time (DPOP-5-12).

@@ -105,10 +105,8 @@ fn require_own(client: &ClientMetadata, subject: &IssuedToken) -> Result<(), Tok
 
 /// TEX-2-03: a stolen bound token can't be exchanged, whoever the thief is.
 fn require_possession(redemption: &Redemption<'_>, token: &IssuedToken) -> Result<(), TokenError> {
-    let (bound, proven) = (token.token.confirmation, redemption.binding.proven());
-    let dpop = bound.dpop().is_none_or(|jkt| proven.dpop == Some(jkt));
-    let mtls = bound.mtls().is_none_or(|x5t| proven.mtls == Some(x5t));
-    if dpop && mtls { Ok(()) } else { Err(refused(ExchangeRefused::Possession)) }
+    let confirmed = token.token.confirmation.confirm(redemption.binding.proven());
+    confirmed.map_err(|_| refused(ExchangeRefused::Possession))
 }
 
 /// `act` (section 4.1): whoever acts now outermost, everybody who acted before inside. A client that exchanges its

@@ -178,7 +178,9 @@ async fn send(
     let Some(outbound) = &server.outbound else { return Ok(Sent::Failed("no_outbound_requests")) };
     let Ok(identifier) = random_identifier() else { return Ok(Sent::Failed("random_source")) };
     let subject = subject::for_client(server, &client.metadata, &waiting.subject);
-    let over = LoggedOut::Session { subject: &subject, session_id: &waiting.session_id };
+    let sid = subject::session_for_client(server, &client.metadata, &waiting.session_id);
+    let Ok(sid) = sid else { return Ok(Sent::Failed("signing")) };
+    let over = LoggedOut { subject: &subject, session_id: &sid };
     let claims = logout_token::claims(&server.settings.issuer, client_id, over, &identifier, now);
     // Signed as its ID tokens are: the client knows the algorithm (section 2.4).
     let algorithm = server.id_token_algorithm(&client.metadata);

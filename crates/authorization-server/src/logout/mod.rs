@@ -114,8 +114,12 @@ impl LogoutRequest {
         let Some(client) = found.map_err(|error| PageFault::store("find_client", &error))? else {
             return Ok(false);
         };
-        let same_person = *subject::for_client(server, &client.metadata, session.subject()) == means.subject;
-        Ok(same_person && means.session_id.as_deref().is_none_or(|named| named == session.id()))
+        let client = &client.metadata;
+        let same_person = *subject::for_client(server, client, session.subject()) == means.subject;
+        let is_this = |sid: &str| {
+            subject::session_of_client(server, client, sid).is_some_and(|named| named == session.id())
+        };
+        Ok(same_person && means.session_id.as_deref().is_none_or(is_this))
     }
 
     /// The address to which the browser goes, with the client's `state`.

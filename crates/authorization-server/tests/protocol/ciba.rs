@@ -61,6 +61,7 @@ pub(crate) fn setup(changes: Value) -> Setup {
                 "backchannel_client_notification_endpoint": "https://client.example/ping",
             }),
         ),
+        ("hiding", json!({"backchannel_token_delivery_mode": "poll", "subject_type": "pairwise"})),
         (
             "signing",
             json!({
@@ -326,4 +327,29 @@ async fn what_metadata_says_of_it_is_what_is_done() {
     assert_eq!(document["backchannel_user_code_parameter_supported"], false);
     let algorithms = document["backchannel_authentication_request_signing_alg_values_supported"].as_array();
     assert!(algorithms.unwrap().contains(&json!("ES256")));
+}
+
+#[tokio::test]
+async fn an_id_token_of_a_pairwise_client_names_the_person_to_it_alone() {
+    let world = world().await;
+    let id = world.requested(world.usual("hiding")).await;
+    approve(&world, "allow").await;
+    let body = world.poll_for("hiding", &id, &key()).await.ok();
+    let id_token = body["id_token"].as_str().unwrap();
+    assert_eq!(claims(&body["id_token"])["sub"].as_str().unwrap().len(), 43);
+    let by_hint =
+        |client: &str| world.authenticate(client).with("scope", "openid").with("id_token_hint", id_token);
+    world.send(by_hint("hiding")).await.ok();
+    refused(&world.send(by_hint("teller")).await, "unknown_user_id", "unknown_person");
+}
+
+#[tokio::test]
+async fn rejects_a_signed_request_that_may_predate_a_volatile_memory() {
+    let world = world().await;
+    let sent = |second: i64| {
+        let times = json!({"iat": second, "nbf": second, "exp": START + 300});
+        world.send(world.authenticate("signing").with("request", signed(&world, "signing", &times)))
+    };
+    refused(&sent(START - 10).await, "invalid_request", "request_object_predates_memory");
+    sent(START + 10).await.ok();
 }

@@ -29,7 +29,12 @@ async fn world_with(changes: Value) -> World {
     let clients = setup.configuration["client"].as_array_mut().unwrap();
     clients.push(client("tv", json!({})));
     clients.push(client("other-tv", json!({})));
-    clients.push(client("box", confidential));
+    clients.push(client("box", confidential.clone()));
+    for constraint in ["both", "mtls"] {
+        let mut constrained = confidential.clone();
+        constrained["sender_constraint"] = constraint.into();
+        clients.push(client(&format!("{constraint}-box"), constrained));
+    }
     setup.configuration.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     let world = setup.start().await;
     world.account("alice", PASSWORD).await;
@@ -311,4 +316,32 @@ async fn rejects_a_device_answer_of_an_account_disabled_since() {
     world.poll("tv", &device, &own).await.error(400, "access_denied");
     world.advance(6);
     world.poll("tv", &device, &own).await.error(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn rejects_only_a_poll_that_lacks_the_bound_key() {
+    let world = world().await;
+    let (own, other) = (key(), key());
+    for client_id in ["both-box", "mtls-box"] {
+        // The request is bound to the key that asked; the tokens will be to what the client must prove.
+        let proof = world.proof_with(&own, &format!("{ISSUER}/device_authorization"), None);
+        let call = Call::to("/device_authorization").assertion(world.assertion(client_id));
+        let device = world.device(call.with("scope", "openid read").dpop(proof)).await;
+        world.answer(&device, "allow").await;
+        let poll = |proof: Option<&SigningKey>| {
+            let call = Call::token(GRANT).with("device_code", device.code.as_str());
+            let call = call.assertion(world.assertion(client_id)).certificate(&world.self_signed);
+            world.send(match proof {
+                Some(key) => call.dpop(world.proof(key)),
+                None => call,
+            })
+        };
+        refused(&poll(Some(&other)).await, "invalid_grant", "code_binding");
+        if client_id == "mtls-box" {
+            refused(&poll(None).await, "invalid_grant", "code_binding");
+        }
+        let body = poll(Some(&own)).await.ok();
+        let x5t = world.self_signed.thumbprint().to_string();
+        assert_eq!(claims(&body["access_token"])["cnf"]["x5t#S256"], x5t);
+    }
 }

@@ -3,14 +3,15 @@
 
 use bindery_core::crypto::Cryptography as _;
 use bindery_core::encoding::base64url;
+use bindery_core::jose::algorithm::SignatureAlgorithm;
 use bindery_crypto::{AwsLc, SigningKey};
 use bindery_http::Clock as _;
 use http::Request;
 use serde_json::{Value, json};
 
-use crate::authorization::{CALLBACK, authorize, challenge, sign_in, world, world_with};
+use crate::authorization::{CALLBACK, authorize, challenge, sign_in, world, world_from, world_with};
 use crate::browser::{Browser, Page};
-use crate::support::{Call, ISSUER, World, claims, key, merge, sign};
+use crate::support::{Call, ISSUER, START, World, claims, form, key, merge, sign};
 
 impl World {
     /// A request object of `web` that asks for what [`World::push`] asks for.
@@ -254,4 +255,81 @@ impl World {
             None => consent,
         }
     }
+}
+
+#[tokio::test]
+async fn rejects_a_signed_userinfo_answer_as_id_token_hint() {
+    let world = world_with(json!({"userinfo_signed_response_alg": "ES256"})).await;
+    let own = key();
+    let code = world.code(world.push("web")).await;
+    let tokens = world.send(world.redeem("web", &code, &own)).await.ok();
+    let (_, said) = world.userinfo("DPoP", tokens["access_token"].as_str().unwrap(), Some(&own)).await;
+    assert_eq!(claims(&said)["aud"], "web", "signed, for the client, with the person's name");
+    let ask = |hint: &Value| format!("/end_session?id_token_hint={}", hint.as_str().unwrap());
+    let browser = Browser::new(&world);
+    assert_eq!(browser.get(&ask(&said)).await.status, 400);
+    assert_eq!(browser.get(&ask(&tokens["id_token"])).await.status, 200);
+}
+
+#[tokio::test]
+async fn rejects_a_request_object_that_may_predate_a_volatile_memory() {
+    let world = world().await;
+    // What this server knew before its start is gone: an object from before it may have been used.
+    let object = |second: i64, identifier: &str| {
+        let times = json!({"nbf": second, "iat": second, "exp": START + 300, "jti": identifier});
+        world.push_object(&world.request_object(&times))
+    };
+    let refused = world.send(object(START - 10, "once")).await;
+    refused.error(400, "invalid_request_object").reason("request_object_predates_memory");
+    world.pushed(object(START + 10, "once")).await;
+    let undated = world.push_object(&world.request_object(&json!({"jti": "other", "nbf": null})));
+    world.send(undated).await.error(400, "invalid_request_object").reason("request_object_claim");
+    // One that does not name itself is good as often as it comes, until it expires.
+    let nameless = json!({"nbf": START - 10, "iat": START - 10, "exp": START + 300});
+    world.pushed(world.push_object(&world.request_object(&nameless))).await;
+}
+
+#[tokio::test]
+async fn rejects_at_userinfo_a_proof_algorithm_beyond_the_clients_profile() {
+    let mut configuration = Value::Null;
+    let mut world = world_from(json!({}), |setup| configuration = setup.configuration.clone()).await;
+    let own = SigningKey::generate(SignatureAlgorithm::Es384).unwrap();
+    let code = world.code(world.push("web")).await;
+    let tokens = world.send(world.redeem("web", &code, &own)).await.ok();
+    let token = tokens["access_token"].as_str().unwrap();
+    let ask = |world: &World| {
+        let proof = world.resource_proof(&own, "GET", &format!("{ISSUER}/userinfo"), token);
+        let request = Request::get("/userinfo").header("authorization", format!("DPoP {token}"));
+        request.header("dpop", proof).body(axum::body::Body::empty()).unwrap()
+    };
+    assert_eq!(world.dispatch(ask(&world), None).await.status, 200);
+    // The client becomes stricter while its token lives.
+    let clients = configuration["client"].as_array_mut().unwrap();
+    clients.iter_mut().find(|client| client["client_id"] == "web").unwrap()["profile"] =
+        "fapi2-security".into();
+    world.router = world.another(configuration).await.router();
+    world.advance(100);
+    world.dispatch(ask(&world), None).await.error(401, "invalid_dpop_proof").reason("proof_algorithm");
+}
+
+#[tokio::test]
+async fn rejects_a_request_uri_that_expired_while_the_form_arrived() {
+    use tower::ServiceExt as _;
+    let world = world().await;
+    let request_uri = world.pushed(world.push("web")).await;
+    let form = form(&[("client_id".into(), "web".into()), ("request_uri".into(), request_uri)]);
+    let clock = world.clock.clone();
+    let slow = futures_util::stream::once(async move {
+        clock.advance(std::time::Duration::from_secs(61));
+        Ok::<_, std::convert::Infallible>(form)
+    });
+    let mut request = Request::post("/authorize")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(axum::body::Body::from_stream(slow))
+        .unwrap();
+    let peer = bindery_http::Peer::plaintext(std::net::SocketAddr::from(([127, 0, 0, 1], 40_000)));
+    request.extensions_mut().insert(peer);
+    let response = world.router.clone().oneshot(request).await.unwrap();
+    let location = response.headers()["location"].to_str().unwrap();
+    assert!(location.contains("error=invalid_request_uri"), "{location}");
 }

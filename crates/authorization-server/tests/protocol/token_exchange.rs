@@ -283,3 +283,32 @@ async fn what_is_exchanged_ends_with_what_it_came_from() {
     assert_eq!(world.send(revoke).await.status, 200);
     assert_eq!(world.introspect(exchanged["access_token"].as_str().unwrap()).await["active"], false);
 }
+
+#[tokio::test]
+async fn rejects_another_clients_claims_parameter_at_userinfo() {
+    let grants = ["authorization_code", "refresh_token", "client_credentials", GRANT];
+    let world = crate::authorization::world_from(json!({}), |setup| {
+        setup.configuration["grants"] = json!(grants);
+        let jwks = json!({"keys": [setup.assertion_key.public_key().to_jwk()]});
+        setup.configuration["client"].as_array_mut().unwrap().push(json!({
+            "client_id": "service", "token_endpoint_auth_method": "private_key_jwt", "jwks": jwks,
+            "grant_types": [GRANT], "scope": "openid read", "audiences": [API], "introspection_audiences": [API],
+        }));
+    })
+    .await;
+    let own = key();
+    let wish = json!({"userinfo": {"email": null}}).to_string();
+    let code = world.code(world.push("web").with("claims", wish)).await;
+    let tokens = world.send(world.redeem("web", &code, &own)).await.ok();
+    let first = tokens["access_token"].as_str().unwrap();
+    let exchanged = world.exchanged(world.exchange("service", first), &own).await.ok();
+    let told = async |token: &str| {
+        let proof = world.resource_proof(&own, "GET", &format!("{ISSUER}/userinfo"), token);
+        let request = http::Request::get("/userinfo").header("authorization", format!("DPoP {token}"));
+        let request = request.header("dpop", proof).body(axum::body::Body::empty()).unwrap();
+        world.dispatch(request, None).await.ok()
+    };
+    assert_eq!(told(first).await["email"], "alice@client.example");
+    let service = told(exchanged["access_token"].as_str().unwrap()).await;
+    assert!(service["sub"].is_string() && service.get("email").is_none(), "{service}");
+}

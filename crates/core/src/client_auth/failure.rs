@@ -48,6 +48,8 @@ pub enum ClientAuthenticationFailure {
     CertificateNotRegistered,
     /// The registered certificate is outside its validity period.
     CertificateExpired,
+    /// The operator has blocked the certificate of the connection.
+    CertificateBlocked,
     /// What the decision needs can't be reached: the store, or the client's `jwks_uri`.
     Unavailable,
 }
@@ -83,6 +85,7 @@ impl ClientAuthenticationFailure {
             Self::CertificateSubject => "certificate_subject",
             Self::CertificateNotRegistered => "certificate_not_registered",
             Self::CertificateExpired => "certificate_expired",
+            Self::CertificateBlocked => "certificate_blocked",
             Self::Unavailable => "unavailable",
         }
     }

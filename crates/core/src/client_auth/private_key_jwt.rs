@@ -16,7 +16,7 @@ use crate::encoding::json::{self, NumericDate};
 use crate::jose::algorithm::SignatureAlgorithm;
 use crate::jose::jwk::{JwkSet, PublicKey};
 use crate::jose::jws::{CompactJws, JwsMalformed, UnverifiedHeader};
-use crate::replay::{ReplayEntry, ReplayKind};
+use crate::replay::{NotRemembered, ReplayEntry, ReplayKind, require_remembered};
 use crate::time::UnixTime;
 
 /// The longest assertion that is parsed, in bytes.
@@ -208,7 +208,12 @@ fn require_claims(
     if expires_at > context.now.plus(MAXIMUM_LIFETIME) {
         return Err(AssertionRefused::Lifetime);
     }
-    let latest = require_remembered(claims, context)?;
+    let made_at = date(claims, "iat")?;
+    let latest = require_remembered(context.accepted_since, made_at, context.now, MAXIMUM_FUTURE);
+    let latest = latest.map_err(|reason| match reason {
+        NotRemembered::Undated => AssertionRefused::Claim("iat"),
+        NotRemembered::Predates => AssertionRefused::PredatesMemory,
+    })?;
     for name in ["iat", "nbf"] {
         if date(claims, name)?.is_some_and(|time| time > latest) {
             return Err(AssertionRefused::FromFuture);
@@ -219,21 +224,6 @@ fn require_claims(
         return Err(AssertionRefused::Claim("jti"));
     }
     Ok(AuthenticatedAssertion { client_id: client_id.into(), identifier: identifier.to_string(), expires_at })
-}
-
-/// After a restart without durable memory only assertions count that are surely younger than it. So that this
-/// can be told from `iat`, such a server takes none from the future, before the restart or after. Returns
-/// the latest `iat` and `nbf` that are taken.
-fn require_remembered(
-    claims: &Map<String, Value>,
-    context: &VerificationContext<'_>,
-) -> Result<UnixTime, AssertionRefused> {
-    let Some(since) = context.accepted_since else { return Ok(context.now.plus(MAXIMUM_FUTURE)) };
-    match date(claims, "iat")? {
-        Some(issued_at) if issued_at > since => Ok(context.now),
-        Some(_) => Err(AssertionRefused::PredatesMemory),
-        None => Err(AssertionRefused::Claim("iat")),
-    }
 }
 
 fn require_audience(claim: Option<&Value>, policy: AudiencePolicy<'_>) -> Result<(), AssertionRefused> {

@@ -7,7 +7,8 @@ use core::fmt;
 use smallvec::SmallVec;
 use subtle::ConstantTimeEq as _;
 
-use super::jwk::PublicKey;
+use super::encryption::EncryptionKey;
+use super::jwk::{PublicKey, RsaPublicKey};
 use crate::crypto::{Cryptography, Sha256Digest};
 use crate::encoding::base64url::{self, NotBase64Url};
 
@@ -19,26 +20,49 @@ impl JwkThumbprint {
     /// Computes the thumbprint of `key`.
     #[must_use]
     pub fn of(key: &PublicKey, cryptography: &dyn Cryptography) -> Self {
-        Self(match key {
-            PublicKey::EcP256(point) => {
-                let (x, y) = (encode::<43>(&point[1..33]), encode::<43>(&point[33..]));
-                cryptography.sha256(&[br#"{"crv":"P-256","kty":"EC","x":""#, &x, br#"","y":""#, &y, br#""}"#])
-            }
-            PublicKey::EcP384(point) => {
-                let (x, y) = (encode::<64>(&point[1..49]), encode::<64>(&point[49..]));
-                cryptography.sha256(&[br#"{"crv":"P-384","kty":"EC","x":""#, &x, br#"","y":""#, &y, br#""}"#])
-            }
-            PublicKey::Ed25519(key) => {
-                cryptography.sha256(&[br#"{"crv":"Ed25519","kty":"OKP","x":""#, &encode::<43>(key), br#""}"#])
-            }
-            PublicKey::Rsa(key) => {
-                let text = |bytes: &[u8]| -> SmallVec<[u8; 512]> {
-                    SmallVec::from_slice(base64url::encode(bytes).as_bytes())
-                };
-                let (e, n) = (text(key.exponent()), text(key.modulus()));
-                cryptography.sha256(&[br#"{"e":""#, &e, br#"","kty":"RSA","n":""#, &n, br#""}"#])
-            }
-        })
+        match key {
+            PublicKey::EcP256(point) => Self::of_p256(point, cryptography),
+            PublicKey::EcP384(point) => Self::of_p384(point, cryptography),
+            PublicKey::Ed25519(key) => Self(cryptography.sha256(&[
+                br#"{"crv":"Ed25519","kty":"OKP","x":""#,
+                &encode::<43>(key),
+                br#""}"#,
+            ])),
+            PublicKey::Rsa(key) => Self::of_rsa(key, cryptography),
+        }
+    }
+
+    /// Computes the thumbprint of a key that content is encrypted to.
+    #[must_use]
+    pub fn of_encryption_key(key: &EncryptionKey, cryptography: &dyn Cryptography) -> Self {
+        match key {
+            EncryptionKey::EcP256(point) => Self::of_p256(point, cryptography),
+            EncryptionKey::EcP384(point) => Self::of_p384(point, cryptography),
+            EncryptionKey::X25519(key) => Self(cryptography.sha256(&[
+                br#"{"crv":"X25519","kty":"OKP","x":""#,
+                &encode::<43>(key),
+                br#""}"#,
+            ])),
+            EncryptionKey::Rsa(key) => Self::of_rsa(key, cryptography),
+        }
+    }
+
+    fn of_p256(point: &[u8; 65], cryptography: &dyn Cryptography) -> Self {
+        let (x, y) = (encode::<43>(&point[1..33]), encode::<43>(&point[33..]));
+        Self(cryptography.sha256(&[br#"{"crv":"P-256","kty":"EC","x":""#, &x, br#"","y":""#, &y, br#""}"#]))
+    }
+
+    fn of_p384(point: &[u8; 97], cryptography: &dyn Cryptography) -> Self {
+        let (x, y) = (encode::<64>(&point[1..49]), encode::<64>(&point[49..]));
+        Self(cryptography.sha256(&[br#"{"crv":"P-384","kty":"EC","x":""#, &x, br#"","y":""#, &y, br#""}"#]))
+    }
+
+    fn of_rsa(key: &RsaPublicKey, cryptography: &dyn Cryptography) -> Self {
+        let text = |bytes: &[u8]| -> SmallVec<[u8; 512]> {
+            SmallVec::from_slice(base64url::encode(bytes).as_bytes())
+        };
+        let (e, n) = (text(key.exponent()), text(key.modulus()));
+        Self(cryptography.sha256(&[br#"{"e":""#, &e, br#"","kty":"RSA","n":""#, &n, br#""}"#]))
     }
 
     /// Reads the 43-character form of `jkt` and `dpop_jkt`.

@@ -140,13 +140,40 @@ impl DetailType {
 
 /// Requires every object of `asked` to be within one of `granted` (RFC 9396 section 6): of the same type, with
 /// the same members, each list a part of the granted one and everything else the same. A member that is left
-/// out might mean "all", so leaving it out is refused too.
+/// out might mean "all", so leaving it out is refused too. What was granted once is had once: one payment of five
+/// is not two payments of five.
 ///
 /// # Errors
 /// [`DetailsExceeded`] when one is not.
 pub fn require_within(asked: &[Value], granted: &[Value]) -> Result<(), DetailsExceeded> {
-    let within = |asked: &Value| granted.iter().any(|granted| is_within(asked, granted));
-    if asked.iter().all(within) { Ok(()) } else { Err(DetailsExceeded) }
+    let mut taken = alloc::vec![None; granted.len()];
+    for index in 0..asked.len() {
+        let mut seen = alloc::vec![false; granted.len()];
+        take(index, asked, granted, &mut taken, &mut seen)?;
+    }
+    Ok(())
+}
+
+/// Finds a granted object for `asked[index]`; whoever has taken it before finds another one (an augmenting path).
+fn take(
+    index: usize,
+    asked: &[Value],
+    granted: &[Value],
+    taken: &mut [Option<usize>],
+    seen: &mut [bool],
+) -> Result<(), DetailsExceeded> {
+    for (place, object) in granted.iter().enumerate() {
+        if seen[place] || !is_within(&asked[index], object) {
+            continue;
+        }
+        seen[place] = true;
+        let free = taken[place].is_none_or(|other| take(other, asked, granted, taken, seen).is_ok());
+        if free {
+            taken[place] = Some(index);
+            return Ok(());
+        }
+    }
+    Err(DetailsExceeded)
 }
 
 fn is_within(asked: &Value, granted: &Value) -> bool {
@@ -250,5 +277,25 @@ mod tests {
             let outcome = require_within(asked.as_array().unwrap(), &granted);
             assert_eq!(outcome, Err(DetailsExceeded), "{asked}");
         }
+    }
+
+    #[test]
+    fn rejects_a_granted_detail_asked_for_twice() {
+        let within = |asked: &[Value], granted: &[Value]| require_within(asked, granted);
+        let once = json!({"type": "payment", "amount": 5});
+        let twice = [once.clone(), once];
+        assert_eq!(within(&twice[..1], &twice[..1]), Ok(()));
+        assert_eq!(within(&twice, &twice[..1]), Err(DetailsExceeded));
+        assert_eq!(within(&twice, &twice), Ok(()));
+        // Whichever comes first, each finds its own.
+        let (wide, narrow) =
+            (json!({"type": "free", "actions": ["a", "b"]}), json!({"type": "free", "actions": ["a"]}));
+        for asked in [[wide.clone(), narrow.clone()], [narrow.clone(), wide.clone()]] {
+            assert_eq!(within(&asked, &[wide.clone(), narrow.clone()]), Ok(()));
+            assert_eq!(within(&asked, &[narrow.clone(), wide.clone()]), Ok(()));
+            assert_eq!(within(&asked, &[narrow.clone(), narrow.clone()]), Err(DetailsExceeded));
+        }
+        let many = alloc::vec![wide; MAXIMUM_OBJECTS];
+        assert_eq!(within(&many, &many), Ok(()));
     }
 }

@@ -17,6 +17,7 @@ use crate::encoding::json::{self, NumericDate};
 use crate::jose::algorithm::{AlgorithmSet, SignatureAlgorithm};
 use crate::jose::jwk::JwkSet;
 use crate::jose::jws::{CompactJws, UnverifiedHeader};
+use crate::replay::{NotRemembered, require_remembered};
 use crate::time::UnixTime;
 
 /// The longest request object that is parsed, in bytes.
@@ -52,6 +53,8 @@ pub struct RequestObjectPolicy<'a> {
     pub algorithms: AlgorithmSet,
     /// Which claims must be there.
     pub rules: RequestObjectRules,
+    /// Without durable memory: since when the server remembers which objects were used (JAR-X-01).
+    pub accepted_since: Option<UnixTime>,
     /// Whether a client that is registered with `none` may leave its objects unsigned (OIDC-6-01); never under
     /// FAPI (JAR-10-01).
     pub unsigned: bool,
@@ -107,6 +110,8 @@ pub enum RequestObjectRefused {
     Lifetime,
     /// `nbf` or `iat` lies too far ahead.
     FromFuture,
+    /// It is good once, and may have been used before the memory of used objects began.
+    PredatesMemory,
     /// `nbf` lies too long ago.
     TooOld,
     /// It holds another request object, or the address of one (RFC 9101 section 4).
@@ -132,6 +137,7 @@ impl RequestObjectRefused {
             Self::Expired => "request_object_expired",
             Self::Lifetime => "request_object_lifetime",
             Self::FromFuture => "request_object_from_future",
+            Self::PredatesMemory => "request_object_predates_memory",
             Self::TooOld => "request_object_too_old",
             Self::Nested => "request_object_nested",
             Self::Parameter => "request_object_parameter",
@@ -149,6 +155,7 @@ impl RequestObjectRefused {
             Self::Signature => "The signature of the request object is not the client's.",
             Self::Claim(name) => match name.as_bytes() {
                 b"exp" => "The request object has no usable exp.",
+                b"iat" => "The request object has no usable iat.",
                 b"nbf" => "The request object has no usable nbf.",
                 b"aud" => "The request object has no usable aud.",
                 b"iss" => "The request object has no usable iss.",
@@ -162,6 +169,9 @@ impl RequestObjectRefused {
             Self::Expired => "The request object has expired.",
             Self::Lifetime => "The request object lives longer than 60 minutes.",
             Self::FromFuture => "The request object is not valid yet.",
+            Self::PredatesMemory => {
+                "The request object may have been used before the server started; sign a new one."
+            }
             Self::TooOld => "The nbf of the request object lies more than 60 minutes back.",
             Self::Nested => "The request object holds a request or a request_uri.",
             Self::Parameter => "A parameter in the request object is of another type.",
@@ -233,12 +243,12 @@ pub fn verify_request_claims(
         None => verify_signature(jwt, registered, keys, policy, cryptography)?,
     };
     require_parties(&claims, client_id, policy)?;
-    let expires_at = require_times(&claims, policy)?;
     let identifier = text(&claims, "jti")?.map(String::from);
     if identifier.as_ref().is_some_and(|identifier| identifier.len() > MAXIMUM_IDENTIFIER) {
         return Err(RequestObjectRefused::Claim("jti"));
     }
     let identifier = identifier.filter(|_| unsigned.is_none());
+    let expires_at = require_times(&claims, identifier.is_some(), policy)?;
     // What is remembered until it expires must not be remembered for ever: no longer than the strictest rules let
     // anything live.
     let latest = policy.now.plus(MAXIMUM_LIFETIME.saturating_add(MAXIMUM_SKEW.saturating_mul(2)));
@@ -320,12 +330,13 @@ fn require_parties(
     }
 }
 
-/// FMS-REQ-03, FMS-REQ-04, FSP-AS-13. Returns `exp`.
+/// FMS-REQ-03, FMS-REQ-04, FSP-AS-13; JAR-X-01 for an object that is `good_once`. Returns `exp`.
 fn require_times(
     claims: &Map<String, Value>,
+    good_once: bool,
     policy: &RequestObjectPolicy<'_>,
 ) -> Result<Option<UnixTime>, RequestObjectRefused> {
-    let (now, latest) = (policy.now, policy.now.plus(MAXIMUM_SKEW));
+    let now = policy.now;
     let (not_before, expires_at) = (date(claims, "nbf")?, date(claims, "exp")?);
     if policy.rules == RequestObjectRules::MessageSigning {
         let not_before = not_before.ok_or(RequestObjectRefused::Claim("nbf"))?;
@@ -342,6 +353,12 @@ fn require_times(
         return Err(RequestObjectRefused::Expired);
     }
     let issued_at = date(claims, "iat")?;
+    let since = policy.accepted_since.filter(|_| good_once);
+    let latest = require_remembered(since, issued_at.max(not_before), now, MAXIMUM_SKEW);
+    let latest = latest.map_err(|reason| match reason {
+        NotRemembered::Undated => RequestObjectRefused::Claim("iat"),
+        NotRemembered::Predates => RequestObjectRefused::PredatesMemory,
+    })?;
     if [not_before, issued_at].into_iter().flatten().any(|time| time > latest) {
         return Err(RequestObjectRefused::FromFuture);
     }

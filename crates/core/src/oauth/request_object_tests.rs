@@ -20,6 +20,7 @@ fn policy(rules: RequestObjectRules) -> RequestObjectPolicy<'static> {
         now: UnixTime::from_seconds(NOW),
         algorithms: AlgorithmSet::DEFAULT,
         rules,
+        accepted_since: None,
         unsigned: false,
     }
 }
@@ -287,6 +288,7 @@ fn every_reason_is_its_own_and_fit_for_the_wire() {
         Refused::Expired,
         Refused::Lifetime,
         Refused::FromFuture,
+        Refused::PredatesMemory,
         Refused::TooOld,
         Refused::Nested,
         Refused::Parameter,
@@ -297,4 +299,27 @@ fn every_reason_is_its_own_and_fit_for_the_wire() {
         assert!(!reasons.contains(&refused.reason()));
         reasons.push(refused.reason());
     }
+}
+
+#[test]
+fn rejects_an_object_that_is_good_once_and_may_have_been_used_before() {
+    let since = |second: i64| {
+        let policy = policy(RequestObjectRules::OpenId);
+        RequestObjectPolicy { accepted_since: Some(UnixTime::from_seconds(second)), ..policy }
+    };
+    let judge = |changes: &Value, policy: &RequestObjectPolicy<'_>| {
+        verify_as(&signed(&usual(), &claims(changes)), &client(None), policy).map(|_| ())
+    };
+    let once = json!({"jti": "j", "nbf": NOW, "iat": NOW});
+    assert_eq!(judge(&once, &since(NOW - 1)), Ok(()));
+    assert_eq!(judge(&once, &since(NOW)), Err(RequestObjectRefused::PredatesMemory));
+    // Either time says that it was not there before; none from the future does.
+    assert_eq!(judge(&json!({"jti": "j", "nbf": NOW - 9, "iat": NOW}), &since(NOW - 1)), Ok(()));
+    let future = json!({"jti": "j", "nbf": NOW, "iat": NOW + 1});
+    assert_eq!(judge(&future, &since(NOW - 1)), Err(RequestObjectRefused::FromFuture));
+    assert_eq!(judge(&future, &policy(RequestObjectRules::OpenId)), Ok(()));
+    let undated = json!({"jti": "j", "nbf": null, "iat": null});
+    assert_eq!(judge(&undated, &since(NOW - 1)), Err(RequestObjectRefused::Claim("iat")));
+    // Without a name of its own it may be used again anyway.
+    assert_eq!(judge(&json!({"jti": null, "nbf": NOW - 9}), &since(NOW)), Ok(()));
 }

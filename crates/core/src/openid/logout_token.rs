@@ -16,21 +16,13 @@ pub const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logo
 /// How long it may be delivered; section 2.4 asks for two minutes at most.
 pub const LOGOUT_TOKEN_LIFETIME: Duration = Duration::from_secs(120);
 
-/// What is over.
+/// What is over: one session (`sid`) of one person (`sub`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LoggedOut<'a> {
-    /// One session (`sid`) of the person (`sub`).
-    Session {
-        /// The person, as the client knows it.
-        subject: &'a str,
-        /// The session, as it stands in the client's ID tokens.
-        session_id: &'a str,
-    },
-    /// Every session of the person (`sub`) at the client.
-    Person {
-        /// The person, as the client knows it.
-        subject: &'a str,
-    },
+pub struct LoggedOut<'a> {
+    /// The person, as the client knows it.
+    pub subject: &'a str,
+    /// The session, as it stands in the client's ID tokens.
+    pub session_id: &'a str,
 }
 
 /// The claims of a logout token for `client_id`; `identifier` is random and becomes `jti`.
@@ -42,18 +34,14 @@ pub fn claims(
     identifier: &str,
     now: UnixTime,
 ) -> Map<String, Value> {
-    let (subject, session_id) = match over {
-        LoggedOut::Session { subject, session_id } => (subject, Some(session_id)),
-        LoggedOut::Person { subject } => (subject, None),
-    };
     let mut claims = Map::new();
     claims.insert("iss".into(), issuer.into());
     claims.insert("aud".into(), client_id.into());
     claims.insert("iat".into(), now.as_seconds().into());
     claims.insert("exp".into(), now.plus(LOGOUT_TOKEN_LIFETIME).as_seconds().into());
     claims.insert("jti".into(), identifier.into());
-    claims.insert("sub".into(), subject.into());
-    claims.extend(session_id.map(|session_id| ("sid".into(), session_id.into())));
+    claims.insert("sub".into(), over.subject.into());
+    claims.insert("sid".into(), over.session_id.into());
     claims.insert("events".into(), json!({LOGOUT_EVENT: {}}));
     claims
 }
@@ -65,14 +53,12 @@ mod tests {
     #[test]
     fn a_logout_token_has_the_members_of_its_kind_and_no_nonce() {
         let now = UnixTime::from_seconds(100);
-        let session = LoggedOut::Session { subject: "alice", session_id: "s" };
+        let session = LoggedOut { subject: "alice", session_id: "s" };
         let claims = claims("https://id.example", "c", session, "j", now);
         let expected = json!({
             "iss": "https://id.example", "aud": "c", "iat": 100, "exp": 220, "jti": "j", "sub": "alice",
             "sid": "s", "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
         });
         assert_eq!(Value::Object(claims), expected);
-        let person = super::claims("i", "c", LoggedOut::Person { subject: "alice" }, "j", now);
-        assert!(person.contains_key("sub") && !person.contains_key("sid") && !person.contains_key("nonce"));
     }
 }

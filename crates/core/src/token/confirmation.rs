@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::jose::thumbprint::JwkThumbprint;
 use crate::mtls::certificate::CertificateThumbprint;
+use crate::oauth::sender_constraint::ProvenKeys;
 
 /// The key or keys that a token is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,10 @@ pub enum ConfirmationInvalid {
     /// No member is one that we enforce (`{}` included).
     NothingEnforceable,
 }
+
+/// A key that something is bound to is not proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyNotProven;
 
 impl fmt::Display for ConfirmationInvalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,6 +88,16 @@ impl Confirmation {
             members.insert("x5t#S256".into(), alloc::string::ToString::to_string(&x5t).into());
         }
         (!members.is_empty()).then_some(Value::Object(members))
+    }
+
+    /// Requires that every key that is named is proven by the request at hand (DPOP-5-06, MTLS-4-01).
+    ///
+    /// # Errors
+    /// [`KeyNotProven`] when one is not.
+    pub fn confirm(&self, proven: ProvenKeys) -> Result<(), KeyNotProven> {
+        let dpop = self.dpop().is_none_or(|jkt| proven.dpop == Some(jkt));
+        let mtls = self.mtls().is_none_or(|x5t| proven.mtls == Some(x5t));
+        if dpop && mtls { Ok(()) } else { Err(KeyNotProven) }
     }
 
     /// The DPoP key's thumbprint, if one is named.
