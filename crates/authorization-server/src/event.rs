@@ -279,7 +279,7 @@ definition::events! {
     }
 
     // Clients and keys.
-    BearerException = "bearer_exception", Security, WARN,
+    BearerException = "bearer_exception", Operation, WARN,
         "A configured client may hold bearer tokens; told at every start." {
         client_id: &'a str = "the client",
         reason: &'a str = "the operator's reason",

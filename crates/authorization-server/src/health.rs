@@ -14,6 +14,13 @@ use crate::server::{AuthorizationServer, Server};
 /// How long the store may take to say anything at all.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// For how long it is believed what the store said.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// When the store was asked last whether it can read and write, by the clock that never steps back, and what it said.
+#[derive(Debug, Default)]
+pub(crate) struct StoreAnswers(tokio::sync::Mutex<Option<(Duration, bool)>>);
+
 /// What a server needs to answer requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Readiness {
@@ -46,13 +53,24 @@ impl Readiness {
 pub struct NotReady;
 
 impl AuthorizationServer {
-    /// Whether requests can be answered now.
+    /// Whether requests can be answered now. Anybody may ask, as often as he likes: the store is asked once a second
+    /// at most, and by one at a time.
     pub async fn readiness(&self) -> Readiness {
         let server = &*self.0;
-        let store = tokio::time::timeout(PATIENCE, server.store.check()).await;
+        let mut known = server.store_answers.0.lock().await;
+        let store = match *known {
+            Some((asked_at, answers)) if server.clock.monotonic() < asked_at.saturating_add(FRESH) => answers,
+            _ => {
+                let asked = tokio::time::timeout(PATIENCE, server.store.check()).await;
+                let answers = matches!(asked, Ok(Ok(())));
+                *known = Some((server.clock.monotonic(), answers));
+                answers
+            }
+        };
+        drop(known);
         let (entries, bound) = server.proof_memory.occupancy(server.clock.now()).unwrap_or((0, 1));
         Readiness {
-            store: matches!(store, Ok(Ok(_))),
+            store,
             signing_keys: !server.signing_keys.current().public_keys().keys.is_empty(),
             replay_memory: entries < bound,
         }

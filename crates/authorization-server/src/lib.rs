@@ -68,3 +68,6 @@ pub use outbound::{Notification, Outbound, OutboundFailed};
 pub use profile::{BearerRule, PkceRule, Profile, ProfileRules, SenderConstraints};
 pub use server::{AuthorizationServer, ServerParts};
 pub use start::StartFailed;
+
+/// How often a change is judged anew when others change the same record at the same moment.
+const ATTEMPTS: usize = 16;

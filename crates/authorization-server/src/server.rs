@@ -24,6 +24,7 @@ use crate::configuration::{ConfigurationInvalid, ServerConfiguration, TrustAncho
 use crate::cookie_keys::CookieKeys;
 use crate::encryption_keys::EncryptionKeyRing;
 use crate::event::AuditEvent;
+use crate::health::StoreAnswers;
 use crate::key_schedule::Schedule;
 use crate::key_sealing::SealingKey;
 use crate::limits::Limits;
@@ -146,6 +147,7 @@ pub(crate) struct Server {
     /// Rung when clients are to be told of the end of a session.
     pub(crate) logouts: tokio::sync::Notify,
     pub(crate) limits: Limits,
+    pub(crate) store_answers: StoreAnswers,
     sealer: Sealer,
 }
 
@@ -224,6 +226,7 @@ impl AuthorizationServer {
             metrics,
             logouts: tokio::sync::Notify::new(),
             limits,
+            store_answers: StoreAnswers::default(),
             sealer,
         };
         server.take_over_keys(now).await?;
@@ -288,8 +291,10 @@ impl AuthorizationServer {
         let blocked = server.blocked_keys.refresh(&*server.store).await;
         let unused = population::maintain(server, now).await;
         server.limits.maintain();
-        server.store.purge_expired(now).await?;
-        server.audit.purge(&*server.store, now).await?;
+        let expired = server.store.purge_expired(now).await;
+        let audited = server.audit.purge(&*server.store, now).await;
+        expired?;
+        audited?;
         nonces?;
         cookies?;
         blocked?;
@@ -328,8 +333,13 @@ impl AuthorizationServer {
                 _ = ticks.tick() => {}
                 () = self.0.logouts.notified() => {}
             }
-            if let Err(error) = self.deliver_logouts().await {
-                AuditEvent::StoreFailed { operation: "deliver_logouts", error: &error }.trace();
+            let server = self.clone();
+            match survive(async move { server.deliver_logouts().await }).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    AuditEvent::StoreFailed { operation: "deliver_logouts", error: &error }.trace();
+                }
+                Err(panicked) => self.0.audit.record(AuditEvent::MaintenanceFailed { error: &panicked }),
             }
         }
     }
@@ -338,8 +348,11 @@ impl AuthorizationServer {
         let mut ticks = tokio::time::interval(MAINTENANCE);
         loop {
             ticks.tick().await;
-            if let Err(error) = self.maintain().await {
-                self.0.audit.record(AuditEvent::MaintenanceFailed { error: &error });
+            let server = self.clone();
+            match survive(async move { server.maintain().await }).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => self.0.audit.record(AuditEvent::MaintenanceFailed { error: &error }),
+                Err(panicked) => self.0.audit.record(AuditEvent::MaintenanceFailed { error: &panicked }),
             }
         }
     }
@@ -353,6 +366,21 @@ impl Server {
         let first = || self.settings.signing_algorithms.first().copied();
         let said = client.openid.id_token_algorithm.or_else(usual).or_else(first);
         said.unwrap_or(SignatureAlgorithm::Es256)
+    }
+}
+
+/// A round panicked; the next one comes all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a panic, which the log before this line tells of")]
+struct Panicked;
+
+/// Runs one round in a task of its own, which ends with this future: a panic ends the round and nothing else.
+async fn survive<T: Send + 'static>(round: impl Future<Output = T> + Send + 'static) -> Result<T, Panicked> {
+    let mut rounds = tokio::task::JoinSet::new();
+    rounds.spawn(round);
+    match rounds.join_next().await {
+        Some(Ok(outcome)) => Ok(outcome),
+        Some(Err(_)) | None => Err(Panicked),
     }
 }
 
@@ -420,5 +448,21 @@ impl AnchorSets {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_one_round_of_maintenance_and_nothing_else() {
+        assert_eq!(survive(async { 7 }).await, Ok(7));
+        let panicked = survive(async {
+            let nothing: Option<u8> = std::hint::black_box(None);
+            nothing.unwrap()
+        });
+        assert_eq!(panicked.await, Err(Panicked));
+        assert_eq!(survive(async { 8 }).await, Ok(8));
     }
 }

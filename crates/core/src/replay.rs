@@ -17,6 +17,8 @@ pub enum ReplayKind {
     ClientAssertion,
     /// A request object, by client and `jti` (JAR-X-01).
     RequestObject,
+    /// A guess at a password behind a lock, by browser and number.
+    PasswordGuess,
     /// The making of a key of ours, by algorithm and predecessor: one process makes it.
     KeyGeneration,
 }
@@ -30,6 +32,7 @@ impl ReplayKind {
             Self::ClientAssertion => 2,
             Self::RequestObject => 3,
             Self::KeyGeneration => 4,
+            Self::PasswordGuess => 5,
         }
     }
 }
@@ -101,8 +104,13 @@ mod tests {
     /// let one kind's identifiers pass for another's.
     #[test]
     fn the_tag_of_a_kind_is_its_own_and_never_changes() {
-        let tags =
-            [(ReplayKind::DpopProof, 1), (ReplayKind::ClientAssertion, 2), (ReplayKind::KeyGeneration, 4)];
+        let tags = [
+            (ReplayKind::DpopProof, 1),
+            (ReplayKind::ClientAssertion, 2),
+            (ReplayKind::RequestObject, 3),
+            (ReplayKind::KeyGeneration, 4),
+            (ReplayKind::PasswordGuess, 5),
+        ];
         for (kind, tag) in tags {
             assert_eq!(kind.tag(), tag, "{kind:?}");
         }

@@ -13,12 +13,10 @@ use super::body::Answer;
 use super::door::Administrator;
 use super::page::{self, Asked, Page};
 use super::problem::{Kind, Problem};
+use crate::ATTEMPTS;
 use crate::event::AuditEvent;
 use crate::logout;
 use crate::server::{AuthorizationServer, Server};
-
-/// How often a change is tried again when the account changes at the same moment.
-const ATTEMPTS: usize = 8;
 
 /// An account.
 #[derive(Debug, Serialize, ToSchema)]

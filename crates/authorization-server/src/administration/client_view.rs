@@ -86,7 +86,7 @@ impl ClientView {
 
     pub(super) fn of_configured(configured: &ConfiguredClient) -> Self {
         let mut members = configured.members.clone();
-        for hidden in ["client_id", "client_secret_sha256", "disabled"] {
+        for hidden in ["client_id", "client_secret_sha256", "disabled", "previous_client_secret_sha256"] {
             members.remove(hidden);
         }
         Self {

@@ -20,14 +20,12 @@ use super::body::{Answer, JsonBody};
 use super::client_changes;
 use super::door::Administrator;
 use super::problem::{Kind, Problem};
+use crate::ATTEMPTS;
 use crate::blocked_keys::{Thumbprint, thumbprints_of};
 use crate::client_registry::Client;
 use crate::event::AuditEvent;
 use crate::registration::Facts;
 use crate::server::{AuthorizationServer, Server};
-
-/// How often the change is tried when others change the client at the same moment.
-const ATTEMPTS: usize = 8;
 
 /// How many grants are read at a time.
 const PAGE: u32 = 500;

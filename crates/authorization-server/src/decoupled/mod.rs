@@ -16,6 +16,7 @@ use bindery_store::record::{PendingKind, PendingRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::ATTEMPTS;
 use crate::grant::details::GrantDetails;
 use crate::interaction::PageFault;
 use crate::server::Server;
@@ -26,9 +27,6 @@ pub(crate) mod poll;
 
 /// How long an answered or expired request is remembered, so that its client hears what became of it.
 const MEMORY: std::time::Duration = std::time::Duration::from_secs(600);
-/// How often an answer is tried again that met a poll at the same moment.
-const ATTEMPTS: usize = 16;
-
 /// What the store keeps of a request.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct DecoupledRequest {

@@ -4,6 +4,7 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
+use bindery_core::oauth::client_metadata::format_day;
 use bindery_core::time::UnixTime;
 use bindery_store::StoreError;
 use bindery_store::record::{AccountRecord, GrantFilter};
@@ -209,7 +210,7 @@ async fn change_password(
     session: &Session,
     account: AccountRecord,
 ) -> Result<Outcome, PageFault> {
-    let Submission { form, now, .. } = submission;
+    let Submission { form, headers, now, .. } = submission;
     let text = |name| form.get(name).unwrap_or_default();
     if text("new_password") != text("repeat_password") {
         return Ok(Outcome::Refused("account_password_differ"));
@@ -222,7 +223,7 @@ async fn change_password(
             return Ok(Outcome::Refused("account_password_unusable"));
         }
     };
-    match accounts::sign_in(server, &account.username, text("password"), *now).await {
+    match accounts::sign_in(server, &account.username, text("password"), headers, *now).await {
         Ok(_) => {}
         Err(SignInRefused::Wrong) => return Ok(Outcome::Refused("account_password_wrong")),
         Err(SignInRefused::Busy) => return Ok(Outcome::Refused("login_busy")),
@@ -273,7 +274,11 @@ async fn render(
         minimum: people.settings.password_minimum,
         passkeys: passkeys::of_account(account)
             .into_iter()
-            .map(|key| PasskeyLine { id: key.id, name: key.name, added: day(key.added_at) })
+            .map(|key| PasskeyLine {
+                id: key.id,
+                name: key.name,
+                added: format_day(UnixTime::from_seconds(key.added_at)),
+            })
             .collect(),
         sessions: sessions(server, session, submission.now).await.map_err(failed)?,
         clients: clients(server, session.subject(), &locale, submission.now).await.map_err(failed)?,
@@ -287,7 +292,7 @@ async fn sessions(server: &Server, session: &Session, now: UnixTime) -> Result<V
     own.sort_by_key(|own| std::cmp::Reverse(own.created_at));
     let line = |own: bindery_store::record::SessionRecord| SessionLine {
         current: own.session_id == session.id(),
-        since: day(own.created_at.as_seconds()),
+        since: format_day(own.created_at),
         id: own.session_id,
     };
     Ok(own.into_iter().map(line).collect())
@@ -318,37 +323,4 @@ async fn clients(
         lines.push(ClientLine { client_id, name, scope: shown(&scope, 300) });
     }
     Ok(lines)
-}
-
-/// A day in UTC, as people everywhere can read it: 2027-01-31 (ISO 8601).
-fn day(seconds: i64) -> String {
-    // Days since 0000-03-01, in eras of 400 years (Howard Hinnant's civil_from_days).
-    let days = seconds.div_euclid(86_400) + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_day_is_written_as_calendars_do() {
-        for (seconds, expected) in [
-            (0, "1970-01-01"),
-            (-1, "1969-12-31"),
-            (951_782_400, "2000-02-29"),
-            (1_800_000_000, "2027-01-15"),
-            (4_107_542_400, "2100-03-01"),
-        ] {
-            assert_eq!(day(seconds), expected);
-        }
-    }
 }

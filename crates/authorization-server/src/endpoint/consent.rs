@@ -16,9 +16,6 @@ use crate::server::{AuthorizationServer, Server};
 
 pub(crate) const PATH: &str = "/consent";
 
-/// The longest resource that is shown, in characters.
-const RESOURCE: usize = 200;
-
 /// The page.
 pub(crate) async fn show(State(server): State<AuthorizationServer>, request: Request) -> Response {
     let server = &*server.0;
@@ -48,7 +45,7 @@ async fn page(server: &Server, request: Request) -> Result<Response, Response> {
         scopes: people.meanings.scopes(&ask.scope, &locale),
         claims: client_card::claims(ask, &locale),
         details: people.meanings.details(&ask.authorization_details, &locale),
-        resources: ask.resources.iter().map(|resource| shown(resource, RESOURCE)).collect(),
+        resources: ask.resources.iter().map(|resource| shown(resource, usize::MAX)).collect(),
         return_host: interaction.redirect_uri().and_then(client_card::return_host),
         binding_message: interaction.binding_message().map(|message| shown(message, 64)),
         message: None,

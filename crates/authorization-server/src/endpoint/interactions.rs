@@ -285,6 +285,7 @@ async fn keep_claims(
                 passkeys: Value::Array(Vec::new()),
                 disabled: false,
                 failed_logins: 0,
+                failed_at: None,
                 locked_until: None,
                 revision: 0,
                 created_at: now,

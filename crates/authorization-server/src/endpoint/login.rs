@@ -18,7 +18,7 @@ use crate::people::model::{LoginPage, shown};
 use crate::people::passkeys::{self, Ceremony, PasskeyRefused};
 use crate::people::session::{self, SignIn};
 use crate::people::submission::Submission;
-use crate::people::{client_card, pages};
+use crate::people::{client_card, known_browser, pages};
 use crate::server::{AuthorizationServer, Server};
 
 pub(crate) const PATH: &str = "/login";
@@ -145,7 +145,7 @@ async fn authenticate(
     target: &Target,
     browser: &Browser,
 ) -> Result<(String, Vec<String>), (&'static str, StatusCode)> {
-    let Submission { form, now, .. } = submission;
+    let Submission { form, headers, now, .. } = submission;
     let (methods, _) = target.methods(server);
     let by_passkey = form.get("credential");
     let (outcome, failed) = match by_passkey {
@@ -161,7 +161,8 @@ async fn authenticate(
         None if !methods.password => return Err(("login_method", StatusCode::FORBIDDEN)),
         None => {
             let text = |name| form.get(name).unwrap_or_default();
-            let outcome = accounts::sign_in(server, text("username"), text("password"), *now).await;
+            let (username, password) = (text("username"), text("password"));
+            let outcome = accounts::sign_in(server, username, password, headers, *now).await;
             let amr = |account: bindery_store::record::AccountRecord| (account.subject, password_amr());
             (outcome.map(amr), "login_failed")
         }
@@ -204,7 +205,8 @@ async fn finish(
         }
         Target::Account => pages::see_other(&server.people.address(super::account::PATH)),
     };
-    Ok(pages::with_cookie(response, Some(cookie)))
+    let known = known_browser::remember(server, headers, subject, *now);
+    Ok(pages::with_cookie(pages::with_cookie(response, Some(cookie)), known))
 }
 
 async fn cancel(server: &Server, target: Target, submission: &Submission) -> Response {

@@ -20,6 +20,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::{BodyUnreadable, read_capped};
+use crate::ATTEMPTS;
 use crate::configuration::RegistrationAccess;
 use crate::event::AuditEvent;
 use crate::registration::dynamic::{self, DynamicRefused};
@@ -51,9 +52,6 @@ pub(crate) fn routes(server: &AuthorizationServer, base: &str) -> Router<Authori
         .route(&format!("{base}{PATH}"), post(register))
         .route(&format!("{base}{PATH}/{{client_id}}"), get(read).put(replace).delete(remove))
 }
-
-/// How often a change is judged anew when somebody else changes the client at the same moment.
-const ATTEMPTS: usize = 8;
 
 /// Why a request was refused.
 enum Refused {

@@ -3,26 +3,30 @@
 //! accounts answer with the same words after the same work as a wrong password (OWASP authentication).
 
 use std::fmt;
+use std::time::Duration;
 
 use bindery_core::time::UnixTime;
 use bindery_crypto::{random_bytes, random_identifier};
 use bindery_store::authorization::{AccountUpdate, LoginAttempt};
 use bindery_store::record::{AccountRecord, PendingKind, PendingRecord};
 use bindery_store::{AuthorizationStore, StoreError};
+use http::HeaderMap;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use super::known_browser;
 use super::password::{HashingFailed, PasswordVerdict, hash_password};
 use super::username::{
     PasswordRefused, UsernameInvalid, new_password, normalise_password, normalise_username,
 };
+use crate::ATTEMPTS;
 use crate::admission;
 use crate::event::AuditEvent;
 use crate::limits::Limit;
 use crate::server::Server;
 
-/// How often a change is tried when others change the account at the same time.
-const ATTEMPTS: usize = 5;
+/// After how many seconds without one a wrong password counts no more.
+const FORGET_AFTER: u64 = 12 * 3600;
 
 /// Why nobody is signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +57,8 @@ impl From<HashingFailed> for SignInRefused {
     }
 }
 
-/// The account of that name, if the password is its own and it may sign in.
+/// The account of that name, if the password is its own and it may sign in. `headers` are those of the request: a
+/// browser that signed in before is not shut out by strangers' guesses.
 ///
 /// # Errors
 /// [`SignInRefused`], the same for every cause that lies with the caller.
@@ -61,6 +66,7 @@ pub(crate) async fn sign_in(
     server: &Server,
     username: &str,
     password: &str,
+    headers: &HeaderMap,
     now: UnixTime,
 ) -> Result<AccountRecord, SignInRefused> {
     let store = &server.store;
@@ -78,7 +84,7 @@ pub(crate) async fn sign_in(
     let password =
         normalise_password(password).unwrap_or_else(|_| Zeroizing::new("\u{fffd} no password".into()));
     let subject = account.as_ref().map(|account| account.subject.clone());
-    match judge(server, account, password, now).await? {
+    match judge(server, account, password, headers, now).await? {
         Ok(account) => Ok(account),
         Err(reason) => {
             server.audit.record(AuditEvent::SignInFailed { subject: subject.as_deref(), reason });
@@ -91,13 +97,22 @@ async fn judge(
     server: &Server,
     account: Option<AccountRecord>,
     password: Zeroizing<String>,
+    headers: &HeaderMap,
     now: UnixTime,
 ) -> Result<Result<AccountRecord, &'static str>, SignInRefused> {
+    let mut exempt = false;
     let barred = match &account {
         None => Some("unknown"),
         Some(account) if account.disabled => Some("disabled"),
-        Some(account) if is_locked(account, now) => Some("locked"),
         Some(account) if account.password_hash.is_none() => Some("no_password"),
+        Some(account) if is_locked(account, now) => {
+            let browser = known_browser::of(server, headers, &account.subject, now);
+            exempt = match browser {
+                Some(browser) => browser.spend_guess(server, now).await.is_ok(),
+                None => false,
+            };
+            (!exempt).then_some("locked")
+        }
         Some(_) => None,
     };
     let (Some(account), None) = (account, barred) else {
@@ -106,12 +121,21 @@ async fn judge(
         write_decoy(server, now).await?;
         return Ok(Err(barred.unwrap_or("unknown")));
     };
+    if exempt {
+        // Counted under the browser's own name: the lock of all others stays as it is.
+        let hash = account.password_hash.as_deref();
+        return Ok(match server.people.passwords.verify(password, hash).await? {
+            PasswordVerdict::Right { .. } => Ok(account),
+            PasswordVerdict::Wrong => Err("wrong_password"),
+        });
+    }
     let verdict = server.people.passwords.verify(password.clone(), account.password_hash.as_deref()).await?;
     let attempt = match verdict {
         PasswordVerdict::Right { .. } => LoginAttempt::Succeeded,
         PasswordVerdict::Wrong => LoginAttempt::Failed {
             lock_after: server.people.settings.lock_after,
-            lock_seconds: lock_seconds(server, &account),
+            lock_seconds: lock_seconds(server, &account, now),
+            forget_after: FORGET_AFTER,
         },
     };
     let counted = server.store.record_login(&account.subject, attempt, now).await;
@@ -143,18 +167,21 @@ fn is_locked(account: &AccountRecord, now: UnixTime) -> bool {
 }
 
 /// How long the next failure locks the account: doubled with each failure after the first lock.
-fn lock_seconds(server: &Server, account: &AccountRecord) -> u64 {
+fn lock_seconds(server: &Server, account: &AccountRecord, now: UnixTime) -> u64 {
     let settings = &server.people.settings;
-    let beyond = account.failed_logins.saturating_add(1).saturating_sub(settings.lock_after);
+    let forgotten = now.minus(Duration::from_secs(FORGET_AFTER));
+    let failed =
+        if account.failed_at.is_some_and(|last| last <= forgotten) { 0 } else { account.failed_logins };
+    let beyond = failed.saturating_add(1).saturating_sub(settings.lock_after);
     let seconds = u64::from(settings.lock_seconds).checked_shl(beyond.min(32)).unwrap_or(u64::MAX);
     seconds.min(u64::from(settings.lock_at_most))
 }
 
-/// A failure of a known account is written down; so that an answer about an unknown one takes as long, this
-/// writes as much and forgets it at once.
+/// A failure of a known account is written down; so that an answer about an unknown one takes as long, as much is
+/// written for it and forgotten at once.
 async fn write_decoy(server: &Server, now: UnixTime) -> Result<(), SignInRefused> {
     let record = PendingRecord {
-        kind: PendingKind::PasskeyCeremony,
+        kind: PendingKind::LoginDecoy,
         key_sha256: random_bytes::<32>().map_err(|_| SignInRefused::Unavailable)?,
         alias_sha256: None,
         client_id: None,
@@ -165,8 +192,8 @@ async fn write_decoy(server: &Server, now: UnixTime) -> Result<(), SignInRefused
         forget_at: now,
         spent_at: None,
     };
-    let written = server.store.insert_pending(&record).await;
-    written.map_err(|error| SignInRefused::store("insert_pending", &error))
+    let written = server.store.record_login_of_nobody(&record).await;
+    written.map_err(|error| SignInRefused::store("record_login_of_nobody", &error))
 }
 
 /// Hashes the password anew with today's parameters. When somebody else changes the account meanwhile, the
@@ -251,6 +278,7 @@ pub async fn add(
         passkeys: Value::Array(Vec::new()),
         disabled: false,
         failed_logins: 0,
+        failed_at: None,
         locked_until: None,
         revision: 0,
         created_at: now,

@@ -1,5 +1,5 @@
 //! What a client and its request look like to a person: names, links, what scope values mean, and
-//! `authorization_details` (RFC 9396) as a tree. All of it is the client's word, so it is cut and cleaned
+//! `authorization_details` (RFC 9396) as a tree. All of it is the client's word, so it is cleaned
 //! here and escaped where it is shown; only https links are kept.
 
 use std::collections::BTreeMap;
@@ -14,9 +14,10 @@ use super::locale::Texts;
 use super::model::{ClientCard, DetailCard, Node, ScopeLine, shown};
 use crate::settings::Settings;
 
-/// The most characters of a name and of a value on a page.
+/// The most characters of a client's name on a page.
 const NAME: usize = 80;
-const VALUE: usize = 500;
+/// What is granted is never cut: what would not fit was refused with its request.
+const WHOLE: usize = usize::MAX;
 /// How deep and how wide a tree is shown; the rest is refused before it gets here.
 const DEPTH: usize = 12;
 
@@ -59,8 +60,8 @@ impl Meanings {
                 let ours = || locale.get(standard?.1).map(str::to_owned);
                 let text = meaning(&self.scopes, name, locale)
                     .or_else(ours)
-                    .or_else(|| locale.fill("scope_unknown", &[("scope", &shown(name, NAME))]));
-                ScopeLine { name: shown(name, NAME), text: text.unwrap_or_default() }
+                    .or_else(|| locale.fill("scope_unknown", &[("scope", &shown(name, WHOLE))]));
+                ScopeLine { name: shown(name, WHOLE), text: text.unwrap_or_default() }
             })
             .collect()
     }
@@ -72,7 +73,7 @@ impl Meanings {
             .map(|detail| {
                 let name = detail.get("type").and_then(Value::as_str).unwrap_or_default();
                 let title = meaning(&self.details, name, locale)
-                    .or_else(|| locale.fill("details_unknown", &[("type", &shown(name, NAME))]));
+                    .or_else(|| locale.fill("details_unknown", &[("type", &shown(name, WHOLE))]));
                 DetailCard {
                     title: title.unwrap_or_default(),
                     content: node(String::new(), detail, true, DEPTH),
@@ -120,7 +121,7 @@ pub(crate) fn claims(ask: &Ask, locale: &Texts) -> Vec<String> {
             let bare = name.split('#').next().unwrap_or_default();
             let known = bare.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
             let ours = known.then(|| locale.get(&format!("claim_{bare}"))).flatten();
-            let unknown = || locale.fill("claim_unknown", &[("claim", &shown(name, NAME))]);
+            let unknown = || locale.fill("claim_unknown", &[("claim", &shown(name, WHOLE))]);
             ours.map(str::to_owned).or_else(unknown)
         })
         .collect()
@@ -160,12 +161,12 @@ fn node(label: String, value: &Value, root: bool, depth: usize) -> Node {
         Value::Null => node.word = Some("none"),
         Value::Bool(true) => node.word = Some("yes"),
         Value::Bool(false) => node.word = Some("no"),
-        Value::Number(number) => node.value = shown(&number.to_string(), VALUE),
-        Value::String(text) => node.value = shown(text, VALUE),
-        _ if depth == 0 => node.value = shown(&value.to_string(), VALUE),
+        Value::Number(number) => node.value = shown(&number.to_string(), WHOLE),
+        Value::String(text) => node.value = shown(text, WHOLE),
+        _ if depth == 0 => node.value = shown(&value.to_string(), WHOLE),
         Value::Array(items) if items.iter().all(|item| item.is_string() || item.is_number()) => {
             let texts = items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), Into::into));
-            node.value = shown(&texts.collect::<Vec<String>>().join(", "), VALUE);
+            node.value = shown(&texts.collect::<Vec<String>>().join(", "), WHOLE);
         }
         Value::Array(items) => {
             let numbered = items.iter().enumerate();
@@ -178,7 +179,7 @@ fn node(label: String, value: &Value, root: bool, depth: usize) -> Node {
             let members = members.iter().filter(|(name, _)| !(root && *name == "type"));
             node.children = members
                 .map(|(name, value)| {
-                    self::node(shown(&name.replace('_', " "), NAME), value, false, depth - 1)
+                    self::node(shown(&name.replace('_', " "), WHOLE), value, false, depth - 1)
                 })
                 .collect();
         }
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn details_become_a_tree_whose_texts_are_clean_and_short() {
+    fn details_become_a_tree_whose_texts_are_clean_and_whole() {
         let details = [
             json!({"type": "payment", "amount": {"currency": "EUR", "value": 12.5}, "urgent": true,
                    "to": ["a", 1], "note": "x\u{202e}y", "empty": [], "steps": [{"a": null}]}),
@@ -246,7 +247,7 @@ mod tests {
         assert_eq!((child("urgent").word, child("to").value.as_str()), (Some("yes"), "a, 1"));
         assert_eq!((child("note").value.as_str(), child("empty").word), ("x\u{fffd}y", Some("none")));
         assert_eq!(child("steps").children[0].children[0].word, Some("none"));
-        assert_eq!(cards[1].content.children[0].value.chars().count(), VALUE + 1);
+        assert_eq!(cards[1].content.children[0].value, "x".repeat(1000));
     }
 
     #[test]

@@ -1,6 +1,9 @@
-//! The two cookies: one binds what a browser began to that browser, one is its session. Both begin with
+//! The three cookies: one binds what a browser began to that browser, one is its session, one says for which
+//! accounts somebody signed in with it before. All begin with
 //! `__Host-`, so no other host and no unencrypted answer can set them (RFC 6265bis section 4.1.3.2), and end
 //! in a digest of the issuer, so that several issuers on one host never read each other's.
+
+use std::time::Duration;
 
 use bindery_core::crypto::Sha256Digest;
 use cookie::{Cookie, SameSite};
@@ -13,11 +16,17 @@ const MAXIMUM_HEADER: usize = 16 * 1024;
 /// The length of our values: 256 bits in base64url.
 const VALUE_LENGTH: usize = 43;
 
+/// The longest sealed value, in bytes; browsers keep 4 KiB (RFC 6265 section 6.1).
+const MAXIMUM_SEALED: usize = 2048;
+/// For how long a browser is remembered that was signed in with: four weeks.
+pub(crate) const REMEMBERED: Duration = Duration::from_secs(28 * 24 * 3600);
+
 /// The names of this issuer's cookies.
 #[derive(Clone, Debug)]
 pub(crate) struct CookieNames {
     pub(crate) browser: String,
     pub(crate) session: String,
+    pub(crate) known: String,
 }
 
 impl CookieNames {
@@ -26,6 +35,7 @@ impl CookieNames {
         Self {
             browser: format!("__Host-bindery-browser-{suffix}"),
             session: format!("__Host-bindery-session-{suffix}"),
+            known: format!("__Host-bindery-known-{suffix}"),
         }
     }
 }
@@ -33,6 +43,15 @@ impl CookieNames {
 /// The value of the cookie of that name, when it has the form of ours. Two of one name are none: one of
 /// them is not the browser's.
 pub(crate) fn read(headers: &HeaderMap, name: &str) -> Option<Zeroizing<String>> {
+    only(headers, name).filter(|value| value.len() == VALUE_LENGTH)
+}
+
+/// The same of a cookie whose value is sealed.
+pub(crate) fn read_sealed(headers: &HeaderMap, name: &str) -> Option<Zeroizing<String>> {
+    only(headers, name).filter(|value| value.len() <= MAXIMUM_SEALED)
+}
+
+fn only(headers: &HeaderMap, name: &str) -> Option<Zeroizing<String>> {
     let lines: Vec<&str> =
         headers.get_all(COOKIE).iter().map(HeaderValue::to_str).collect::<Result<_, _>>().ok()?;
     if lines.iter().map(|line| line.len()).sum::<usize>() > MAXIMUM_HEADER {
@@ -46,13 +65,22 @@ pub(crate) fn read(headers: &HeaderMap, name: &str) -> Option<Zeroizing<String>>
         .map(|cookie| Zeroizing::new(cookie.value().to_owned()));
     let (value, None) = (values.next()?, values.next()) else { return None };
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    (value.len() == VALUE_LENGTH && value.bytes().all(plain)).then_some(value)
+    value.bytes().all(plain).then_some(value)
 }
 
 /// `Set-Cookie` for a cookie that ends with the browser: the server decides when a session is over.
 pub(crate) fn set(name: &str, value: &str) -> Option<HeaderValue> {
-    let cookie = base(name, value).build().to_string();
-    let mut header = HeaderValue::from_str(&cookie).ok()?;
+    secret(base(name, value))
+}
+
+/// The same for a cookie that outlives the browser by `span`.
+pub(crate) fn set_for(name: &str, value: &str, span: Duration) -> Option<HeaderValue> {
+    let span = cookie::time::Duration::try_from(span).ok()?;
+    secret(base(name, value).max_age(span))
+}
+
+fn secret(cookie: cookie::CookieBuilder<'_>) -> Option<HeaderValue> {
+    let mut header = HeaderValue::from_str(&cookie.build().to_string()).ok()?;
     header.set_sensitive(true);
     Some(header)
 }

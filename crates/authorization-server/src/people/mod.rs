@@ -10,6 +10,7 @@ pub(crate) mod client_card;
 mod configuration;
 mod cookies;
 pub(crate) mod form;
+pub(crate) mod known_browser;
 pub(crate) mod locale;
 pub(crate) mod model;
 pub(crate) mod pages;

@@ -282,16 +282,29 @@ impl Page for AccountPage {
     }
 }
 
-/// A stranger's text for a page: cut to `most` characters, without control characters and without those
-/// that turn the direction of what follows, by which a name could pretend to be another.
+/// A stranger's text for a page: cut to `most` characters, without control characters, without those that turn the
+/// direction of what follows, and without those that nobody sees (Default_Ignorable_Code_Point of the Unicode
+/// Character Database), by which a name could pretend to be another.
 pub(crate) fn shown(text: &str, most: usize) -> String {
     let clean = |character: char| match character {
         '\t' | '\n' | '\r' => ' ',
-        '\u{61c}'
+        '\u{ad}'
+        | '\u{34f}'
+        | '\u{61c}'
+        | '\u{115f}'..='\u{1160}'
+        | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
         | '\u{200b}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' => char::REPLACEMENT_CHARACTER,
+        | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}'
+        | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fff8}'
+        | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}' => char::REPLACEMENT_CHARACTER,
         other if other.is_control() => char::REPLACEMENT_CHARACTER,
         other => other,
     };
@@ -311,6 +324,9 @@ mod tests {
     fn no_text_turns_the_page_around_or_fills_it() {
         assert_eq!(shown("Bank\u{202e}knaB", 40), "Bank\u{fffd}knaB");
         assert_eq!(shown("a\u{0}b\u{7f}c\nd", 40), "a\u{fffd}b\u{fffd}c d");
+        for invisible in ["\u{3164}", "\u{115f}", "\u{1160}", "\u{ad}", "\u{34f}", "\u{180e}", "\u{e0041}"] {
+            assert_eq!(shown(&format!("Ba{invisible}nk"), 40), "Ba\u{fffd}nk", "{invisible:?}");
+        }
         assert_eq!(shown("abcdef", 3), "abc…");
         assert_eq!(shown("Zoë 株式会社", 40), "Zoë 株式会社");
     }

@@ -119,6 +119,12 @@ pub(crate) fn form_targets(server: &Server, redirect_uris: &[&str]) -> Vec<Strin
 /// A CSP source expression (CSP level 3 section 2.3.1) that covers `uri`.
 fn form_source(uri: &str) -> Option<String> {
     let url = url::Url::parse(uri).ok()?;
+    // A host may hold characters that would end the directive, such as a semicolon.
+    let plain =
+        |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte));
+    if url.host_str().is_some_and(|host| !plain(host)) {
+        return None;
+    }
     match (url.scheme(), url.host()) {
         // The grammar of host-source has no IPv6 addresses.
         ("http" | "https", Some(url::Host::Ipv6(_))) => Some(format!("{}:", url.scheme())),
@@ -192,6 +198,8 @@ mod tests {
             ("com.example.app:/cb", Some("com.example.app:")),
             ("javascript:alert(1)", None),
             ("data:text/html,x", None),
+            ("https://a;script-src/cb", None),
+            ("https://a.example,b.example/cb", None),
             ("not a uri", None),
         ] {
             assert_eq!(form_source(uri).as_deref(), source, "{uri}");

@@ -20,6 +20,7 @@ use webauthn_rs::prelude::{
 
 use super::accounts::SignInRefused;
 use super::model::shown;
+use crate::ATTEMPTS;
 use crate::event::AuditEvent;
 use crate::server::Server;
 
@@ -292,10 +293,10 @@ async fn require_updated(
     edit: impl Fn(&mut Vec<OwnPasskey>) -> Result<(), PasskeyRefused>,
 ) -> Result<(), PasskeyRefused> {
     let mut account = account;
-    for _ in 0..5 {
+    for _ in 0..ATTEMPTS {
         let mut keys = of_account(&account);
         edit(&mut keys)?;
-        account.passkeys = serde_json::to_value(&keys).map_err(|_| PasskeyRefused::Unavailable)?;
+        account.passkeys = entries(&account.passkeys, &keys).ok_or(PasskeyRefused::Unavailable)?;
         account.updated_at = now;
         let updated = server.store.update_account(&account).await;
         match updated.map_err(|error| PasskeyRefused::store("update_account", &error))? {
@@ -308,6 +309,15 @@ async fn require_updated(
         }
     }
     Err(PasskeyRefused::Unavailable)
+}
+
+/// The entries of `keys`, and behind them those of `stored` that can't be read here: a newer version may have
+/// written them, and they are their owner's.
+fn entries(stored: &Value, keys: &[OwnPasskey]) -> Option<Value> {
+    let stored = stored.as_array().map(Vec::as_slice).unwrap_or_default();
+    let unreadable = stored.iter().filter(|entry| OwnPasskey::deserialize(*entry).is_err()).cloned();
+    let written = keys.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>().ok()?;
+    Some(written.into_iter().chain(unreadable).collect())
 }
 
 async fn keep(
@@ -368,4 +378,16 @@ fn parse<T: DeserializeOwned>(credential: &str) -> Result<T, PasskeyRefused> {
 
 fn digest(id: &str) -> Sha256Digest {
     AwsLc.sha256(&[id.as_bytes()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_passkey_that_can_not_be_read_survives_every_change() {
+        let unreadable = json!({"id": "x", "of": "a later version"});
+        assert_eq!(entries(&json!([unreadable]), &[]), Some(json!([unreadable])));
+        assert_eq!(entries(&Value::Null, &[]), Some(json!([])));
+    }
 }

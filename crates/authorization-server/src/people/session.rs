@@ -168,9 +168,9 @@ pub(crate) async fn current(
     }
     if expires_at.seconds_since(record.expires_at) >= IDLE_STEP {
         record.expires_at = expires_at;
-        match server.store.update_session(&record).await {
+        match server.store.touch_session(&record.session_id, &record.cookie_sha256, expires_at).await {
             Ok(()) => {}
-            // Ended a moment ago, in another tab or by an operator.
+            // Ended a moment ago, or signed in anew, in another tab or by an operator.
             Err(StoreError::Unknown { .. }) => return Ok(None),
             Err(error) => return Err(error),
         }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bindery_core::oauth::client_metadata::format_day;
+use bindery_core::time::UnixTime;
 use serde_json::Value;
 
 use super::IssuerPosture;
@@ -39,7 +41,14 @@ impl fmt::Display for IssuerPosture {
         for exception in &self.exceptions {
             let whose =
                 exception.client_id.as_deref().unwrap_or("every confidential client without constraint");
-            line("exception", format!("{whose}, until {}: {}", day(exception.until), exception.reason))?;
+            line(
+                "exception",
+                format!(
+                    "{whose}, until {}: {}",
+                    format_day(UnixTime::from_seconds(exception.until)),
+                    exception.reason
+                ),
+            )?;
         }
         for risk in &self.risks {
             line("risk", format!("{}: {}; {}", risk.name, risk.meaning, risk.remedy))?;
@@ -88,31 +97,5 @@ fn plain(value: &Value) -> String {
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(" "),
         Value::Null => String::new(),
         other => other.to_string(),
-    }
-}
-
-/// The day of a time, UTC (the inverse of `parse_day`; days since 1970-01-01 in years that start in March).
-fn day(seconds: i64) -> String {
-    let days = seconds.div_euclid(86_400).saturating_add(719_468);
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-#[cfg(test)]
-mod tests {
-    use bindery_core::oauth::client_metadata::parse_day;
-
-    #[test]
-    fn days_read_as_they_were_written() {
-        for text in ["1970-01-01", "2000-02-29", "2026-12-31", "1969-12-31", "2027-06-30", "2100-03-01"] {
-            assert_eq!(super::day(parse_day(text).unwrap().as_seconds()), text);
-        }
     }
 }

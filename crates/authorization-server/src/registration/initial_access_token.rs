@@ -12,8 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-/// How often a use is tried again when others use the token at the same moment.
-const ATTEMPTS: usize = 16;
+use crate::ATTEMPTS;
 
 /// What is stored of a token.
 #[derive(Clone, Debug, Serialize, Deserialize)]

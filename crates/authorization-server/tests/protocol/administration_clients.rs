@@ -260,3 +260,18 @@ async fn rejects_bodies_of_another_type_twice_said_or_too_long() {
     send("application/json", "[]").await.problem(400, "invalid-request", Some("body"));
     send("application/json; charset=utf-8", &good).await.is(201);
 }
+
+#[tokio::test]
+async fn shows_no_digest_of_a_secret_that_the_configuration_holds() {
+    let mut setup = setup();
+    let digest = base64url::encode(AwsLc.sha256(&[b"the secret before"]));
+    let clients = setup.configuration["client"].as_array_mut().unwrap();
+    let basic = clients.iter_mut().find(|client| client["client_id"] == "basic-client").unwrap();
+    basic["previous_client_secret_sha256"] = digest.clone().into();
+    basic["previous_client_secret_until"] = (START + 1000).into();
+    let current = basic["client_secret_sha256"].as_str().unwrap().to_owned();
+    let world = setup.start().await;
+    let auditor = world.operator("auditor").await;
+    let shown = world.get(&auditor, "/clients/basic-client").await.is(200).to_string();
+    assert!(!shown.contains(&digest) && !shown.contains(&current), "{shown}");
+}

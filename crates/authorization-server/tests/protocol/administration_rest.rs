@@ -146,6 +146,7 @@ async fn an_ended_session_takes_its_grants_with_it_and_a_disabled_account_its_se
         passkeys: json!([]),
         disabled: false,
         failed_logins: 0,
+        failed_at: None,
         locked_until: None,
         revision: 0,
         created_at: now,

@@ -123,7 +123,9 @@ async fn world() -> Signing {
     let world = world_from(changes, |setup| {
         setup.configuration["grants"] =
             json!(["authorization_code", "client_credentials", "refresh_token", EXCHANGE, CIBA]);
-        setup.configuration["registration"] = json!({"access": "open", "audiences": [API]});
+        setup.configuration["registration"] = json!({
+            "access": "open", "audiences": [API], "grants": crate::registration::GRANTS, "scope": "openid read",
+        });
         setup.outbound = Some(told.clone());
     });
     Signing { world: world.await, told }

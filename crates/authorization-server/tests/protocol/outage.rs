@@ -1,6 +1,7 @@
 //! A store that fails at one call: the request is refused with 503 and nothing is issued, revoked or burnt in
 //! the client's favour (design rule 10).
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub(crate) type Change = Box<dyn FnOnce(&mut ClientRecord) + Send>;
 pub(crate) struct Failing {
     inner: MemoryStore,
     operation: Mutex<&'static str>,
+    /// How often it was asked whether it answers.
+    checks: AtomicU32,
     /// What somebody else does to a client just before the next call of that name.
     meanwhile: Mutex<Option<(&'static str, String, Change)>>,
 }
@@ -40,7 +43,7 @@ pub(crate) struct Failing {
 impl Failing {
     fn new(start: UnixTime) -> Self {
         let inner = MemoryStore::new(ReplayMemory::new(1000, start, [3; 16]));
-        Self { inner, operation: Mutex::new(""), meanwhile: Mutex::new(None) }
+        Self { inner, operation: Mutex::new(""), checks: AtomicU32::new(0), meanwhile: Mutex::new(None) }
     }
 
     /// Another node, or somebody at another node, changes the client just before the next `operation`.
@@ -54,6 +57,11 @@ impl Failing {
     }
 
     async fn meanwhile(&self, operation: &'static str) {
+        if operation == "check" {
+            self.checks.fetch_add(1, Ordering::Relaxed);
+            // As a store that takes its time.
+            tokio::task::yield_now().await;
+        }
         let due = self.meanwhile.lock().unwrap().take_if(|(before, ..)| *before == operation);
         let Some((_, client_id, change)) = due else { return };
         let mut record = self.inner.find_client(&client_id).await.unwrap().unwrap();
@@ -143,6 +151,7 @@ passing_on! {
         find_session(cookie: &Sha256Digest) -> Option<SessionRecord>;
         find_session_by_id(session_id: &str) -> Option<SessionRecord>;
         update_session(session: &SessionRecord) -> ();
+        touch_session(session_id: &str, cookie: &Sha256Digest, expires_at: UnixTime) -> ();
         end_session(session_id: &str, now: UnixTime) -> Option<SessionRecord>;
         list_sessions(subject: Option<&str>, after: Option<&str>, limit: u32) -> Vec<SessionRecord>;
     }
@@ -152,6 +161,7 @@ passing_on! {
         find_account_by_username(username: &str) -> Option<AccountRecord>;
         update_account(account: &AccountRecord) -> AccountUpdate;
         record_login(subject: &str, attempt: LoginAttempt, now: UnixTime) -> AccountRecord;
+        record_login_of_nobody(decoy: &PendingRecord) -> ();
         list_accounts(after: Option<&str>, limit: u32) -> Vec<AccountRecord>;
         delete_account(subject: &str) -> ();
         put_consent(consent: &ConsentRecord) -> ();
@@ -287,4 +297,46 @@ async fn audit_records_outlast_a_short_outage_of_the_store() {
     world.server.flush_audit().await;
     let filter = AuditFilter { event: Some("client_authentication_failed".into()), ..AuditFilter::default() };
     assert_eq!(outage.store.list_audit(&filter, None, 10).await.unwrap().len(), 1);
+}
+
+/// Anybody may ask, and each answer costs the store a write.
+#[tokio::test]
+async fn a_flood_of_probes_asks_the_store_once_a_second() {
+    let outage = Outage::new().await;
+    let probe = || async {
+        let request = http::Request::get("/readyz").body(axum::body::Body::empty()).unwrap();
+        outage.world.dispatch(request, None).await.status.as_u16()
+    };
+    let flood = || futures_util::future::join_all((0..50).map(|_| probe()));
+    assert_eq!(flood().await, [200; 50]);
+    assert_eq!(outage.store.checks.load(Ordering::Relaxed), 1);
+    *outage.store.operation.lock().unwrap() = "check";
+    assert_eq!(probe().await, 200, "within the second");
+    outage.world.advance(1);
+    assert_eq!(flood().await, [503; 50]);
+    assert_eq!(outage.store.checks.load(Ordering::Relaxed), 2);
+    *outage.store.operation.lock().unwrap() = "";
+    outage.world.advance(1);
+    assert_eq!(probe().await, 200);
+}
+
+/// One part of a round that fails keeps no other from being done.
+#[tokio::test]
+async fn audit_records_are_purged_also_when_nothing_else_can_be() {
+    let mut setup = Setup::new();
+    setup.configuration["audit"] = serde_json::json!({"retention_days": 30});
+    let outage = Outage::of(setup).await;
+    let old = AuditRecord {
+        sequence: 0,
+        at: UnixTime::from_seconds(START - 40 * 24 * 3600),
+        event: "old".into(),
+        client_id: None,
+        subject: None,
+        fields: serde_json::json!({}),
+    };
+    outage.store.insert_audit(&[old]).await.unwrap();
+    *outage.store.operation.lock().unwrap() = "purge_expired";
+    outage.world.server.maintain().await.unwrap_err();
+    let filter = AuditFilter { event: Some("old".into()), ..AuditFilter::default() };
+    assert_eq!(outage.store.list_audit(&filter, None, 10).await.unwrap(), []);
 }

@@ -1,6 +1,8 @@
 //! Signing in: what it tells a stranger, how often one may guess, and that nobody is signed in by another's
 //! page, cookie or link.
 
+use std::collections::BTreeMap;
+
 use bindery_store::record::AccountRecord;
 use serde_json::json;
 
@@ -10,6 +12,7 @@ use crate::support::World;
 
 const SESSION: &str = "__Host-bindery-session-";
 const BROWSER: &str = "__Host-bindery-browser-";
+const KNOWN: &str = "__Host-bindery-known-";
 
 async fn login_page<'w>(world: &'w World) -> (Browser<'w>, Page) {
     let request_uri = world.pushed(world.push("web")).await;
@@ -349,4 +352,42 @@ async fn no_password_and_no_cookie_is_ever_logged() {
     ] {
         assert!(!log.contains(secret), "{secret}");
     }
+}
+
+/// Strangers with wrong passwords lock the account for strangers alone.
+#[tokio::test]
+async fn a_browser_that_signed_in_before_is_not_locked_out_by_strangers() {
+    let world = world().await;
+    world.account("bob", PASSWORD).await;
+    let (browser, page) = login_page(&world).await;
+    assert!(is_signed_in(&try_password(&browser, &page, "alice", PASSWORD).await));
+    let known: BTreeMap<_, _> =
+        browser.cookies().into_iter().filter(|(name, _)| name.starts_with(KNOWN)).collect();
+    assert!(!format!("{known:?}").contains("alice"));
+    let (stranger, strange) = login_page(&world).await;
+    for name in ["alice", "bob"] {
+        for _ in 0..5 {
+            try_password(&stranger, &strange, name, "wrong password").await;
+        }
+        assert!(!is_signed_in(&try_password(&stranger, &strange, name, PASSWORD).await), "{name} is locked");
+    }
+    let again = async |name: &str, password: &str| {
+        let (browser, page) = login_page(&world).await;
+        let cookies = browser.cookies().into_iter().chain(known.clone()).collect();
+        browser.set_cookies(cookies);
+        is_signed_in(&try_password(&browser, &page, name, password).await)
+    };
+    assert!(again("alice", PASSWORD).await, "signed in before");
+    assert!(!again("bob", PASSWORD).await, "not to this account");
+    assert!(alice(&world).await.locked_until.is_some(), "strangers stay locked out");
+    // A copy of the cookie is worth a handful of guesses.
+    for _ in 0..4 {
+        assert!(!again("alice", "wrong password").await);
+    }
+    assert!(!again("alice", PASSWORD).await, "its guesses are spent");
+    world.advance(3600);
+    for _ in 0..5 {
+        try_password(&stranger, &strange, "alice", "wrong password").await;
+    }
+    assert!(again("alice", PASSWORD).await, "an hour later there are new ones");
 }

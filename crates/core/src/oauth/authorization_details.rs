@@ -16,6 +16,10 @@ pub const MAXIMUM_DETAILS: usize = 16 * 1024;
 pub const MAXIMUM_OBJECTS: usize = 32;
 /// How deep the values of a member may be nested.
 const MAXIMUM_DEPTH: usize = 8;
+/// The longest text, in characters: a person reads all of what is granted, or it is not asked for.
+pub const MAXIMUM_TEXT: usize = 500;
+/// The longest name of a member, in characters.
+pub const MAXIMUM_NAME: usize = 80;
 
 /// One authorization details type that the server knows (`authorization_details_types_supported`).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -34,7 +38,7 @@ pub struct DetailType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DetailsInvalid {
-    /// Longer than [`MAXIMUM_DETAILS`], too many objects, or nested too deep.
+    /// Longer than [`MAXIMUM_DETAILS`], too many objects, nested too deep, or a text longer than people are shown.
     TooLarge,
     /// Not a JSON array of objects, each with a text as `type` (section 2).
     Shape,
@@ -103,7 +107,7 @@ pub fn require(
     registered: &[String],
 ) -> Result<Vec<Value>, DetailsInvalid> {
     let objects = value.as_array().filter(|objects| !objects.is_empty()).ok_or(DetailsInvalid::Shape)?;
-    if objects.len() > MAXIMUM_OBJECTS || !is_shallow(value, MAXIMUM_DEPTH) {
+    if objects.len() > MAXIMUM_OBJECTS || !is_shown_whole(value, MAXIMUM_DEPTH) {
         return Err(DetailsInvalid::TooLarge);
     }
     for object in objects {
@@ -192,11 +196,15 @@ fn is_within(asked: &Value, granted: &Value) -> bool {
     }
 }
 
-fn is_shallow(value: &Value, depth: usize) -> bool {
+fn is_shown_whole(value: &Value, depth: usize) -> bool {
+    let fits = |text: &str, most: usize| text.chars().nth(most).is_none();
     match value {
         Value::Array(_) | Value::Object(_) if depth == 0 => false,
-        Value::Array(values) => values.iter().all(|value| is_shallow(value, depth - 1)),
-        Value::Object(members) => members.values().all(|value| is_shallow(value, depth - 1)),
+        Value::Array(values) => values.iter().all(|value| is_shown_whole(value, depth - 1)),
+        Value::Object(members) => {
+            members.iter().all(|(name, value)| fits(name, MAXIMUM_NAME) && is_shown_whole(value, depth - 1))
+        }
+        Value::String(text) => fits(text, MAXIMUM_TEXT),
         _ => true,
     }
 }
@@ -246,6 +254,17 @@ mod tests {
         assert!(
             read(r#"[{"type":"payment","amount":{"a":1},"actions":["pay"]},{"type":"free","x":1}]"#).is_ok()
         );
+    }
+
+    /// The page has room for so much, and what a person is not shown, nobody is granted.
+    #[test]
+    fn rejects_details_longer_than_a_person_is_shown() {
+        let with = |name: &str, text: &str| json!([{"type": "free", name: [{"text": text}]}]);
+        let fits = with(&"n".repeat(MAXIMUM_NAME), &"ß".repeat(MAXIMUM_TEXT));
+        assert!(require(&fits, &types(), &["free".into()]).is_ok());
+        for long in [with("n", &"x".repeat(MAXIMUM_TEXT + 1)), with(&"n".repeat(MAXIMUM_NAME + 1), "x")] {
+            assert_eq!(require(&long, &types(), &["free".into()]), Err(DetailsInvalid::TooLarge));
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::client_members::Reader;
+use super::client_members::{Reader, require_https};
 use super::client_metadata::{ClientMetadataInvalid, invalid};
 
 /// The members that pages show.
@@ -84,12 +84,8 @@ fn translations(reader: &mut Reader<'_>) -> Result<BTreeMap<String, String>, Cli
     for (member, tag, text) in reader.tagged()? {
         let Some((_, link)) = TRANSLATED.iter().find(|(name, _)| *name == member) else { continue };
         let name = format!("{member}#{tag}");
-        if *link && !text.starts_with("https://") {
-            return Err(invalid(
-                &name,
-                "it is not an https URL",
-                "write it like \"https://client.example/page\"",
-            ));
+        if *link {
+            require_https(&name, text)?;
         }
         reader.mark_read(&name);
         found.insert(name, text.into());

@@ -186,3 +186,23 @@ fn a_registration_without_a_redirect_uri_has_its_own_error_code() {
         "unapproved_software_statement"
     );
 }
+
+#[test]
+fn rejects_translated_links_that_are_no_https_urls() {
+    for link in [
+        "http://c.example/",
+        "https://",
+        "https:///x",
+        "https://c.example:port/",
+        "https://user@c.example/",
+        "https://c.example/a b",
+        "https://c.example/\u{202e}x",
+        "javascript:alert(1)",
+    ] {
+        for name in ["client_uri", "logo_uri#de", "policy_uri#de", "tos_uri#de-CH"] {
+            let refused = parse(&json!({(name): link}));
+            assert_eq!(refused.unwrap_err().member, name, "{link}");
+        }
+    }
+    assert!(parse(&json!({"tos_uri#de": "https://c.example:8443/de#terms"})).is_ok());
+}

@@ -198,7 +198,7 @@ impl<'m> Reader<'m> {
 }
 
 /// An https URL that we may call or show; a fragment is allowed where it is a version (`request_uris`).
-fn require_https(name: &'static str, url: &str) -> Result<(), ClientMetadataInvalid> {
+pub(super) fn require_https(name: &str, url: &str) -> Result<(), ClientMetadataInvalid> {
     let bare = url.split_once('#').map_or(url, |(bare, _)| bare);
     let reason = match require_redirect_uri(bare, ApplicationType::Web) {
         Ok(()) if bare.starts_with("https:") => return Ok(()),
@@ -206,6 +206,22 @@ fn require_https(name: &'static str, url: &str) -> Result<(), ClientMetadataInva
         Err(reason) => reason.to_string(),
     };
     Err(invalid(name, format!("{url:?}: {reason}"), "write it like \"https://client.example/page\""))
+}
+
+/// The day of that second in UTC, as [`parse_day`] reads it.
+#[must_use]
+pub fn format_day(time: UnixTime) -> String {
+    // Days since 0000-03-01, in eras of 400 years (Howard Hinnant's civil_from_days).
+    let days = time.as_seconds().div_euclid(86_400).saturating_add(719_468);
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 /// The first second of the day `YYYY-MM-DD` in UTC (RFC 3339 full-date); nothing when there is no such day.
@@ -254,9 +270,20 @@ mod tests {
             ("1969-12-31", -86_400),
         ] {
             assert_eq!(parse_day(text), Some(UnixTime::from_seconds(seconds)), "{text}");
+            assert_eq!(format_day(UnixTime::from_seconds(seconds)), text);
         }
         for text in ["2026-02-29", "2026-13-01", "2026-00-10", "2026-1-1", "2026-04-31", "+026-01-01", ""] {
             assert_eq!(parse_day(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_day_is_written_as_calendars_do() {
+        for (seconds, expected) in [(0, "1970-01-01"), (-1, "1969-12-31"), (1_800_000_000, "2027-01-15")] {
+            assert_eq!(format_day(UnixTime::from_seconds(seconds)), expected);
+        }
+        for text in ["2000-02-29", "2026-12-31", "2027-06-30", "2100-03-01"] {
+            assert_eq!(format_day(parse_day(text).unwrap()), text);
         }
     }
 }

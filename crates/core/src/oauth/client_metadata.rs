@@ -14,7 +14,7 @@ use super::client_authorization::AuthorizationMetadata;
 use super::client_backchannel::{BackchannelMetadata, CIBA_GRANT};
 use super::client_display::DisplayMetadata;
 use super::client_members::Reader;
-pub use super::client_members::parse_day;
+pub use super::client_members::{format_day, parse_day};
 use super::client_openid::{IntrospectionMetadata, OpenIdMetadata, ResponseEncryption};
 use super::client_registration as registration;
 use super::scope::Scope;

@@ -5,7 +5,7 @@ use bindery_core::crypto::Sha256Digest;
 use bindery_core::time::UnixTime;
 
 use crate::error::StoreError;
-use crate::record::{AccountRecord, ConsentRecord, SessionRecord};
+use crate::record::{AccountRecord, ConsentRecord, PendingRecord, SessionRecord};
 
 /// The outcome of a change of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,12 +21,15 @@ pub enum AccountUpdate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginAttempt {
     /// The password was wrong. With this one being the `lock_after`th in a row or a later one, the account is
-    /// locked for `lock_seconds` from now, unless it is locked already.
+    /// locked for `lock_seconds` from now, unless it is locked already. When the one before is longer ago than
+    /// `forget_after`, the count begins anew.
     Failed {
         /// How many failures lock the account; at least 1.
         lock_after: u32,
         /// For how long.
         lock_seconds: u64,
+        /// After how many seconds without one a failure counts no more.
+        forget_after: u64,
     },
     /// The password was right. Forgets earlier failures, unless the account is locked: then nothing changes.
     Succeeded,
@@ -54,6 +57,18 @@ pub trait SessionStore: Send + Sync + 'static {
     /// [`StoreError::Unknown`] when it was ended or is not there; [`StoreError::Conflict`] when the cookie is
     /// another session's.
     async fn update_session(&self, session: &SessionRecord) -> Result<(), StoreError>;
+
+    /// Moves the expiry of a session that has not been ended and that this cookie still opens; cookie and details
+    /// stay as they are, whoever changes them meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] when it was ended, is not there, or has another cookie by now.
+    async fn touch_session(
+        &self,
+        session_id: &str,
+        cookie_sha256: &Sha256Digest,
+        expires_at: UnixTime,
+    ) -> Result<(), StoreError>;
 
     /// Ends a session and gives it to the one caller that ended it: `None` when it was ended before or is not
     /// there. Grants that were given in it are the caller's to judge.
@@ -104,6 +119,10 @@ pub trait AccountStore: Send + Sync + 'static {
         now: UnixTime,
     ) -> Result<AccountRecord, StoreError>;
 
+    /// Does for a name that is nobody's what [`Self::record_login`] does for an account: the same steps, so that
+    /// the time they take tells nothing. Nothing is left of it but `decoy`, until it is purged.
+    async fn record_login_of_nobody(&self, decoy: &PendingRecord) -> Result<(), StoreError>;
+
     /// At most `limit` accounts by subject, from the first one behind `after` on.
     async fn list_accounts(&self, after: Option<&str>, limit: u32) -> Result<Vec<AccountRecord>, StoreError>;
 
@@ -142,10 +161,16 @@ pub(crate) fn count_login(account: &mut AccountRecord, attempt: LoginAttempt, no
         }
         LoginAttempt::Succeeded => {
             account.failed_logins = 0;
+            account.failed_at = None;
             account.locked_until = None;
         }
-        LoginAttempt::Failed { lock_after, lock_seconds } => {
+        LoginAttempt::Failed { lock_after, lock_seconds, forget_after } => {
+            let forgotten = now.minus(std::time::Duration::from_secs(forget_after));
+            if account.failed_at.is_some_and(|last| last <= forgotten) {
+                account.failed_logins = 0;
+            }
             account.failed_logins = account.failed_logins.saturating_add(1);
+            account.failed_at = Some(now);
             if !locked && account.failed_logins >= lock_after {
                 account.locked_until = Some(now.plus(std::time::Duration::from_secs(lock_seconds)));
             }

@@ -84,3 +84,15 @@ pub async fn audit_records_are_listed_by_page_and_by_what_is_asked<B: Backend>(b
     let next = store.list_audit(&AuditFilter::default(), None, 100).await.unwrap();
     assert!(next[0].sequence > all[3].sequence, "a number is never given twice");
 }
+
+/// More than one step of a purge, and nothing that is younger.
+pub async fn a_large_backlog_of_audit_records_is_removed_step_by_step<B: Backend>(backend: &B) {
+    let store = backend.open().await;
+    let old = (0..4_500).map(|_| audit("old", 1)).collect::<Vec<_>>();
+    store.insert_audit(&old).await.unwrap();
+    store.insert_audit(&[audit("new", 2)]).await.unwrap();
+    assert_eq!(store.remove_audit(at(2)).await.unwrap(), 4_500);
+    let left = store.list_audit(&AuditFilter::default(), None, 10).await.unwrap();
+    assert_eq!(left.iter().map(|record| record.event.as_str()).collect::<Vec<_>>(), ["new"]);
+    assert_eq!(store.remove_audit(at(2)).await.unwrap(), 0);
+}

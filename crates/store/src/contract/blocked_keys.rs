@@ -8,7 +8,9 @@ use super::Backend;
 use super::samples::{access_token, at, client, consent, digest, fill, grant, pending};
 use crate::authorization::{ClientUpdate, RefreshTokenState, Revocation};
 use crate::error::StoreError;
-use crate::record::{BlockedKeyRecord, BlockedKind, ClientRecord, GrantRecord, PendingKind};
+use crate::record::{
+    AuditFilter, BlockedKeyRecord, BlockedKind, ClientRecord, GrantFilter, GrantRecord, PendingKind,
+};
 
 /// A client that is gone is not an enabled one.
 pub async fn a_removed_client_leaves_nothing_that_works<B: Backend>(backend: &B) {
@@ -55,6 +57,29 @@ pub async fn a_name_with_a_null_byte_is_nobodys<B: Backend>(backend: &B) {
         assert_eq!(store.find_session_by_id(name).await.unwrap(), None);
         assert_eq!(store.find_grant(name).await.unwrap(), None);
         assert_eq!(store.find_blocked_key(name).await.unwrap(), None);
+        assert_eq!(store.find_consent(name, "client").await.unwrap(), None);
+        assert_eq!(store.list_consents(name).await.unwrap(), []);
+        assert_eq!(store.remove_consents(Some(name), None).await.unwrap(), 0);
+        assert_eq!(store.end_session(name, at(1)).await.unwrap(), None);
+        assert_eq!(store.list_sessions(Some(name), None, 9).await.unwrap(), []);
+        assert_eq!(store.list_sessions(None, Some(name), 9).await.unwrap(), []);
+        assert_eq!(store.list_accounts(Some(name), 9).await.unwrap(), []);
+        let name = || Some(name.to_owned());
+        for filter in [
+            GrantFilter { client_id: name(), ..GrantFilter::default() },
+            GrantFilter { subject: name(), ..GrantFilter::default() },
+            GrantFilter { session_id: name(), ..GrantFilter::default() },
+        ] {
+            assert_eq!(store.list_grants(&filter, None, 9).await.unwrap(), []);
+            assert_eq!(store.revoke_grants(&filter, at(1)).await.unwrap(), 0);
+        }
+        for filter in [
+            AuditFilter { event: name(), ..AuditFilter::default() },
+            AuditFilter { client_id: name(), ..AuditFilter::default() },
+            AuditFilter { subject: name(), ..AuditFilter::default() },
+        ] {
+            assert_eq!(store.list_audit(&filter, None, 9).await.unwrap(), []);
+        }
     }
 }
 

@@ -69,3 +69,36 @@ pub async fn a_claim_that_has_expired_on_arrival_is_refused<B: Backend>(backend:
     assert_eq!(store.claim_once(claim("x", at(0)), at(1)).await, ReplayOutcome::Duplicate);
     assert_eq!(store.claim_once(claim("x", at(1)), at(1)).await, ReplayOutcome::Inserted);
 }
+
+/// A node whose clock is behind claims while another purges: what it was granted is granted to nobody again.
+pub async fn rejects_a_claim_that_was_purged_between_two_looks<B: Backend>(backend: &B) {
+    let store = backend.open().await;
+    for round in 0..10 {
+        // Something has expired before, so the mark moves too.
+        _ = store.claim_once(claim(&format!("old {round}"), at(round * 100 + 1)), at(round * 100)).await;
+        let claims = (0..20).map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let (name, now) = (format!("{round} {n}"), at(round * 100 + 2));
+                let outcome = store.claim_once(claim(&name, at(round * 100 + 3 + n)), now).await;
+                (n, outcome)
+            })
+        });
+        let claims = claims.collect::<Vec<_>>();
+        let purges = (0..4).map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.purge_expired(at(round * 100 + 90)).await.unwrap() })
+        });
+        for purge in purges.collect::<Vec<_>>() {
+            _ = purge.await.unwrap();
+        }
+        for made in claims {
+            let (n, outcome) = made.await.unwrap();
+            if outcome == ReplayOutcome::Inserted {
+                let (name, now) = (format!("{round} {n}"), at(round * 100 + 2));
+                let again = store.claim_once(claim(&name, at(round * 100 + 3 + n)), now).await;
+                assert_eq!(again, ReplayOutcome::Duplicate, "{name}");
+            }
+        }
+    }
+}

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::Backend;
-use super::samples::{account, at, consent};
+use super::samples::{account, at, consent, pending};
 use crate::authorization::LoginAttempt::{Failed, Succeeded};
 use crate::authorization::{AccountUpdate, LoginAttempt};
 use crate::error::StoreError;
-use crate::record::{AccountRecord, ConsentRecord};
+use crate::record::{AccountRecord, ConsentRecord, PendingKind, PendingRecord};
 
 /// What goes in comes out; a change replaces all but the subject and its beginning.
 pub async fn an_account_is_found_as_it_was_stored<B: Backend>(backend: &B) {
@@ -79,7 +79,7 @@ pub async fn of_many_changes_of_one_account_one_wins<B: Backend>(backend: &B) {
     assert_eq!(store.find_account("alice").await.unwrap(), Some(expected));
 }
 
-const FAILED: LoginAttempt = Failed { lock_after: 5, lock_seconds: 60 };
+const FAILED: LoginAttempt = Failed { lock_after: 5, lock_seconds: 60, forget_after: 600 };
 
 /// Guesses at once are counted all.
 pub async fn every_failed_login_counts_and_the_last_one_locks<B: Backend>(backend: &B) {
@@ -129,6 +129,32 @@ pub async fn a_lock_is_neither_prolonged_nor_lifted_by_a_login<B: Backend>(backe
     let before = store.find_account("alice").await.unwrap().unwrap().revision;
     assert_eq!(login(Succeeded, 124).await, (0, None));
     assert_eq!(store.find_account("alice").await.unwrap().unwrap().revision, before, "nothing changed");
+}
+
+/// Nobody is locked out for ever by a mistake now and then.
+pub async fn an_old_failed_login_counts_no_more<B: Backend>(backend: &B) {
+    let store = backend.open().await;
+    store.insert_account(&account("alice")).await.unwrap();
+    let fail = async |now| {
+        let account = store.record_login("alice", FAILED, at(now)).await.unwrap();
+        (account.failed_logins, account.failed_at, account.locked_until)
+    };
+    for n in 1..5 {
+        assert_eq!(fail(0).await, (n, Some(at(0)), None));
+    }
+    assert_eq!(fail(599).await, (5, Some(at(599)), Some(at(659))));
+    assert_eq!(fail(1_198).await, (6, Some(at(1_198)), Some(at(1_258))));
+    assert_eq!(fail(1_798).await, (1, Some(at(1_798)), Some(at(1_258))), "a lock that is over");
+}
+
+/// What an unknown name costs leaves nothing behind.
+pub async fn a_login_of_nobody_leaves_nothing<B: Backend>(backend: &B) {
+    let store = backend.open().await;
+    store.insert_account(&account("alice")).await.unwrap();
+    let decoy = PendingRecord { forget_at: at(1), ..pending(PendingKind::LoginDecoy, "nobody") };
+    store.record_login_of_nobody(&decoy).await.unwrap();
+    assert_eq!(store.find_account("alice").await.unwrap(), Some(account("alice")));
+    assert_eq!(store.purge_expired(at(1)).await.unwrap().pending, 1);
 }
 
 /// Each once, by subject.

@@ -117,6 +117,7 @@ pub(crate) fn account(subject: &str) -> AccountRecord {
         passkeys: json!([]),
         disabled: false,
         failed_logins: 0,
+        failed_at: None,
         locked_until: None,
         revision: 0,
         created_at: at(0),

@@ -53,6 +53,26 @@ pub async fn an_old_cookie_opens_nothing_once_it_was_changed<B: Backend>(backend
     }
 }
 
+/// The idle time of the cookie before is not written over the sign-in that replaced it.
+pub async fn rejects_the_old_cookie_when_a_refresh_meets_a_sign_in<B: Backend>(backend: &B) {
+    let store = backend.open().await;
+    let before = session("one");
+    store.insert_session(&before).await.unwrap();
+    store.touch_session("one", &before.cookie_sha256, at(8_000)).await.unwrap();
+    let touched = SessionRecord { expires_at: at(8_000), ..before.clone() };
+    assert_eq!(store.find_session_by_id("one").await.unwrap(), Some(touched));
+    let signed_in =
+        SessionRecord { cookie_sha256: digest("new"), details: json!({"acr": "gold"}), ..before.clone() };
+    store.update_session(&signed_in).await.unwrap();
+    let late = store.touch_session("one", &before.cookie_sha256, at(9_000)).await;
+    assert!(matches!(late, Err(StoreError::Unknown { record: "session", .. })), "{late:?}");
+    assert_eq!(store.find_session(&before.cookie_sha256).await.unwrap(), None);
+    assert_eq!(store.find_session(&digest("new")).await.unwrap(), Some(signed_in));
+    _ = store.end_session("one", at(5)).await.unwrap();
+    let ended = store.touch_session("one", &digest("new"), at(9_000)).await;
+    assert!(matches!(ended, Err(StoreError::Unknown { .. })), "{ended:?}");
+}
+
 /// The one who ended it tells the others (back-channel logout).
 pub async fn of_many_ends_of_one_session_one_is_told<B: Backend>(backend: &B) {
     let store = backend.open().await;

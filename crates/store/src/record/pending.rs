@@ -24,6 +24,8 @@ pub enum PendingKind {
     PasskeyCeremony,
     /// An initial access token (RFC 7591 section 1.2).
     InitialAccessToken,
+    /// Nothing: what a failed login of an unknown name writes, so that it takes as long as one of a known name.
+    LoginDecoy,
     /// A logout that a person has yet to confirm.
     LogoutRequest,
     /// A logout token that a client has yet to receive.
@@ -34,7 +36,7 @@ pub enum PendingKind {
 
 impl PendingKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::PushedRequest,
         Self::AuthorizationCode,
         Self::Interaction,
@@ -42,6 +44,7 @@ impl PendingKind {
         Self::BackchannelRequest,
         Self::PasskeyCeremony,
         Self::InitialAccessToken,
+        Self::LoginDecoy,
         Self::LogoutRequest,
         Self::BackchannelLogout,
         Self::RequestObject,
@@ -58,6 +61,7 @@ impl PendingKind {
             Self::BackchannelRequest => "backchannel_request",
             Self::PasskeyCeremony => "passkey_ceremony",
             Self::InitialAccessToken => "initial_access_token",
+            Self::LoginDecoy => "login_decoy",
             Self::LogoutRequest => "logout_request",
             Self::BackchannelLogout => "backchannel_logout",
             Self::RequestObject => "request_object",

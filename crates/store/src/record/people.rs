@@ -40,8 +40,10 @@ pub struct AccountRecord {
     pub passkeys: Value,
     /// A disabled account can't sign in.
     pub disabled: bool,
-    /// Failed logins since the last one that succeeded.
+    /// Failed logins in a row, since the last one that succeeded or was forgotten.
     pub failed_logins: u32,
+    /// When the last of them failed.
+    pub failed_at: Option<UnixTime>,
     /// Until this second nobody signs in to it.
     pub locked_until: Option<UnixTime>,
     /// Counts the changes. A new record has 0.

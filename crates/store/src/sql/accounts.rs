@@ -1,19 +1,26 @@
-//! Accounts in SQL; consents are beside. A login is counted in one statement, so that guesses at many servers at once are counted
-//! all.
+//! Accounts in SQL; consents are beside. A login is counted in one statement, so that guesses at many servers
+//! at once are counted all.
 
 use async_trait::async_trait;
 use bindery_core::time::UnixTime;
 
-use super::row::{Reading, insert_failed, is_nobodys, json_text, stored_count, unavailable};
-use super::{Connection, Row, Store, consents, reading, transaction, writing};
+use super::row::{Reading, any_is_nobodys, insert_failed, is_nobodys, json_text, stored_count, unavailable};
+use super::{Connection, Row, Store, consents, pending, reading, transaction, writing};
 use crate::authorization::{AccountStore, AccountUpdate, LoginAttempt};
 use crate::error::StoreError;
-use crate::record::{AccountRecord, ConsentRecord};
+use crate::record::{AccountRecord, ConsentRecord, PendingRecord};
 
 macro_rules! columns {
     () => {
-        "subject, username, password_hash, claims, passkeys, disabled, failed_logins, locked_until, revision, \
-         created_at, updated_at"
+        "subject, username, password_hash, claims, passkeys, disabled, failed_logins, failed_at, locked_until, \
+         revision, created_at, updated_at"
+    };
+}
+
+/// How many failures there are with the one that is being counted; `$5` is when an older one is forgotten.
+macro_rules! failures {
+    () => {
+        "(CASE WHEN coalesce(failed_at, $2) <= $5 THEN 1 ELSE failed_logins + 1 END)"
     };
 }
 
@@ -50,7 +57,14 @@ impl AccountStore for Store {
         transaction!(self, "counting a login", [subject], |c| record_login(c, &subject, attempt, now))
     }
 
+    async fn record_login_of_nobody(&self, decoy: &PendingRecord) -> Result<(), StoreError> {
+        transaction!(self, "counting a login of nobody", [decoy], |c| record_nobody(c, &decoy))
+    }
+
     async fn list_accounts(&self, after: Option<&str>, limit: u32) -> Result<Vec<AccountRecord>, StoreError> {
+        if any_is_nobodys([after]) {
+            return Ok(Vec::new());
+        }
         reading!(self, |c| list(c, after, limit))
     }
 
@@ -67,6 +81,9 @@ impl AccountStore for Store {
         subject: &str,
         client_id: &str,
     ) -> Result<Option<ConsentRecord>, StoreError> {
+        if any_is_nobodys([Some(subject), Some(client_id)]) {
+            return Ok(None);
+        }
         reading!(self, |c| consents::find(c, subject, client_id))
     }
 
@@ -75,6 +92,9 @@ impl AccountStore for Store {
         subject: Option<&str>,
         client_id: Option<&str>,
     ) -> Result<u64, StoreError> {
+        if any_is_nobodys([subject, client_id]) {
+            return Ok(0);
+        }
         let (subject, client_id) = (subject.map(str::to_owned), client_id.map(str::to_owned));
         writing!(self, "removing consents", [], |c| consents::remove(
             c,
@@ -84,6 +104,9 @@ impl AccountStore for Store {
     }
 
     async fn list_consents(&self, subject: &str) -> Result<Vec<ConsentRecord>, StoreError> {
+        if is_nobodys(subject) {
+            return Ok(Vec::new());
+        }
         reading!(self, |c| consents::list(c, subject))
     }
 }
@@ -92,7 +115,7 @@ async fn insert(c: &mut Connection, account: &AccountRecord) -> Result<(), Store
     let inserted = sqlx::query(concat!(
         "INSERT INTO accounts (",
         columns!(),
-        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
     ))
     .bind(&account.subject)
     .bind(&account.username)
@@ -101,6 +124,7 @@ async fn insert(c: &mut Connection, account: &AccountRecord) -> Result<(), Store
     .bind(json_text(&account.passkeys))
     .bind(account.disabled)
     .bind(i64::from(account.failed_logins))
+    .bind(account.failed_at.map(UnixTime::as_seconds))
     .bind(account.locked_until.map(UnixTime::as_seconds))
     .bind(stored_count(account.revision))
     .bind(account.created_at.as_seconds())
@@ -130,7 +154,7 @@ async fn find_by_username(c: &mut Connection, username: &str) -> Result<Option<A
 async fn update(c: &mut Connection, account: &AccountRecord) -> Result<AccountUpdate, StoreError> {
     let updated = sqlx::query(
         "UPDATE accounts SET username = $3, password_hash = $4, claims = $5, passkeys = $6, disabled = $7,
-             failed_logins = $8, locked_until = $9, updated_at = $10, revision = revision + 1
+             failed_logins = $8, failed_at = $9, locked_until = $10, updated_at = $11, revision = revision + 1
          WHERE subject = $1 AND revision = $2",
     )
     .bind(&account.subject)
@@ -141,6 +165,7 @@ async fn update(c: &mut Connection, account: &AccountRecord) -> Result<AccountUp
     .bind(json_text(&account.passkeys))
     .bind(account.disabled)
     .bind(i64::from(account.failed_logins))
+    .bind(account.failed_at.map(UnixTime::as_seconds))
     .bind(account.locked_until.map(UnixTime::as_seconds))
     .bind(account.updated_at.as_seconds())
     .execute(&mut *c)
@@ -161,25 +186,33 @@ async fn record_login(
 ) -> Result<AccountRecord, StoreError> {
     let counting = match attempt {
         LoginAttempt::Succeeded => sqlx::query(
-            "UPDATE accounts SET failed_logins = 0, locked_until = NULL, revision = revision + 1
+            "UPDATE accounts SET failed_logins = 0, failed_at = NULL, locked_until = NULL, revision = revision + 1
              WHERE subject = $1 AND coalesce(locked_until, $2) <= $2
                    AND (failed_logins > 0 OR locked_until IS NOT NULL)",
         )
         .bind(subject)
         .bind(now.as_seconds()),
-        LoginAttempt::Failed { lock_after, lock_seconds } => sqlx::query(
-            "UPDATE accounts SET failed_logins = failed_logins + 1, revision = revision + 1,
-                 locked_until = CASE WHEN coalesce(locked_until, $2) <= $2 AND failed_logins + 1 >= $3 THEN $4
-                                     ELSE locked_until END
-             WHERE subject = $1",
-        )
+        LoginAttempt::Failed { lock_after, lock_seconds, forget_after } => sqlx::query(concat!(
+            "UPDATE accounts SET failed_at = $2, revision = revision + 1, failed_logins = ",
+            failures!(),
+            ", locked_until = CASE WHEN coalesce(locked_until, $2) <= $2 AND ",
+            failures!(),
+            " >= $3 THEN $4 ELSE locked_until END WHERE subject = $1"
+        ))
         .bind(subject)
         .bind(now.as_seconds())
         .bind(i64::from(lock_after))
-        .bind(now.plus(std::time::Duration::from_secs(lock_seconds)).as_seconds()),
+        .bind(now.plus(std::time::Duration::from_secs(lock_seconds)).as_seconds())
+        .bind(now.minus(std::time::Duration::from_secs(forget_after)).as_seconds()),
     };
     counting.execute(&mut *c).await.map_err(unavailable("counting a login"))?;
     find(c, subject).await?.ok_or_else(|| StoreError::unknown("account", subject))
+}
+
+/// Runs in one transaction: a write and a look, as [`record_login`].
+async fn record_nobody(c: &mut Connection, decoy: &PendingRecord) -> Result<(), StoreError> {
+    pending::insert(c, decoy).await?;
+    find(c, "").await.map(drop)
 }
 
 async fn list(c: &mut Connection, after: Option<&str>, limit: u32) -> Result<Vec<AccountRecord>, StoreError> {
@@ -214,6 +247,7 @@ fn read(row: &Row) -> Result<AccountRecord, StoreError> {
         passkeys: row.json("passkeys")?,
         disabled: row.get("disabled")?,
         failed_logins: row.count("failed_logins")?,
+        failed_at: row.time_if_any("failed_at")?,
         locked_until: row.time_if_any("locked_until")?,
         revision: row.count("revision")?,
         created_at: row.time("created_at")?,

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use bindery_core::time::UnixTime;
 use sqlx::QueryBuilder;
 
-use super::row::{Reading, json_text, stored_count, unavailable};
-use super::{Connection, Row, Store, reading, serialize_audit, transaction, writing};
+use super::row::{Reading, any_is_nobodys, json_text, stored_count, unavailable};
+use super::{Connection, Purge, Row, Store, reading, serialize_audit, transaction};
 use crate::authorization::AuditStore;
 use crate::error::StoreError;
 use crate::record::{AuditFilter, AuditRecord};
@@ -22,11 +22,15 @@ impl AuditStore for Store {
         after: Option<u64>,
         limit: u32,
     ) -> Result<Vec<AuditRecord>, StoreError> {
+        let AuditFilter { event, client_id, subject, .. } = filter;
+        if any_is_nobodys([event.as_deref(), client_id.as_deref(), subject.as_deref()]) {
+            return Ok(Vec::new());
+        }
         reading!(self, |c| list(c, filter, after, limit))
     }
 
     async fn remove_audit(&self, before: UnixTime) -> Result<u64, StoreError> {
-        writing!(self, "removing audit records", [], |c| remove(c, before))
+        self.purge(Purge::Audit, before).await
     }
 }
 
@@ -78,11 +82,6 @@ async fn list(
     query.push(" ORDER BY sequence LIMIT ").push_bind(i64::from(limit));
     let rows = query.build().fetch_all(c).await;
     rows.map_err(unavailable("listing audit records"))?.iter().map(read).collect()
-}
-
-async fn remove(c: &mut Connection, before: UnixTime) -> Result<u64, StoreError> {
-    let removed = sqlx::query("DELETE FROM audit WHERE at < $1").bind(before.as_seconds()).execute(c).await;
-    Ok(removed.map_err(unavailable("removing audit records"))?.rows_affected())
 }
 
 fn read(row: &Row) -> Result<AuditRecord, StoreError> {

@@ -5,7 +5,7 @@ use bindery_core::time::UnixTime;
 use serde_json::Value;
 use sqlx::{QueryBuilder, Row as _};
 
-use super::row::{Reading, insert_failed, is_nobodys, json_text, list_text, unavailable};
+use super::row::{Reading, any_is_nobodys, insert_failed, is_nobodys, json_text, list_text, unavailable};
 use super::{Connection, Database, Row, Store, reading, tokens, transaction, writing};
 use crate::authorization::{GrantBinding, GrantStore, Revocation, require_own};
 use crate::error::StoreError;
@@ -66,10 +66,16 @@ impl GrantStore for Store {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<GrantRecord>, StoreError> {
+        if means_nobody(filter) || any_is_nobodys([after]) {
+            return Ok(Vec::new());
+        }
         reading!(self, |c| list(c, filter, after, limit))
     }
 
     async fn revoke_grants(&self, filter: &GrantFilter, now: UnixTime) -> Result<u64, StoreError> {
+        if means_nobody(filter) {
+            return Ok(0);
+        }
         writing!(self, "revoking grants", [filter], |c| revoke_all(c, &filter, now))
     }
 
@@ -80,6 +86,11 @@ impl GrantStore for Store {
     async fn find_revocation(&self, jti: &str, grant_id: Option<&str>) -> Result<Revocation, StoreError> {
         reading!(self, |c| find_revocation(c, jti, grant_id))
     }
+}
+
+fn means_nobody(filter: &GrantFilter) -> bool {
+    let GrantFilter { client_id, subject, session_id, live_at: _ } = filter;
+    any_is_nobodys([client_id.as_deref(), subject.as_deref(), session_id.as_deref()])
 }
 
 async fn insert(c: &mut Connection, grant: &GrantRecord) -> Result<(), StoreError> {

@@ -101,7 +101,7 @@ impl PendingStore for Store {
     }
 }
 
-async fn insert(c: &mut Connection, record: &PendingRecord) -> Result<(), StoreError> {
+pub(super) async fn insert(c: &mut Connection, record: &PendingRecord) -> Result<(), StoreError> {
     let inserted = sqlx::query(concat!(
         "INSERT INTO pending (",
         columns!(),

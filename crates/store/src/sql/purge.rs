@@ -15,6 +15,8 @@ pub(in super::super) enum Purge {
     Pending,
     Sessions,
     Consents,
+    /// Not by its expiry but by the operator's retention: what happened before that second.
+    Audit,
 }
 
 impl Purge {
@@ -73,10 +75,17 @@ impl Purge {
                 "DELETE FROM consents WHERE (subject, client_id) IN (
                      SELECT subject, client_id FROM consents WHERE expires_at <= $1 LIMIT $2)"
             }
-            // A claim holds through the second of its expiry.
+            Self::Audit => {
+                "DELETE FROM audit WHERE sequence IN (
+                     SELECT sequence FROM audit WHERE at < $1 LIMIT $2)"
+            }
+            // A claim holds through the second of its expiry. One that came since the mark was moved, by a node
+            // whose clock is behind, stays: beyond the mark nothing would remember it.
             Self::Claims => {
                 "DELETE FROM claims WHERE fingerprint IN (
-                     SELECT fingerprint FROM claims WHERE expires_at < $1 LIMIT $2)"
+                     SELECT fingerprint FROM claims, claim_memory
+                     WHERE claims.expires_at < $1 AND claims.expires_at <= claim_memory.dropped_through
+                     LIMIT $2)"
             }
         }
     }

@@ -40,6 +40,11 @@ pub(super) fn is_nobodys(name: &str) -> bool {
     name.contains('\0')
 }
 
+/// Whether one of these names is nobody's.
+pub(super) fn any_is_nobodys<'a>(names: impl IntoIterator<Item = Option<&'a str>>) -> bool {
+    names.into_iter().flatten().any(is_nobodys)
+}
+
 /// A list or object as the file holds it.
 pub(super) fn json_text(value: &Value) -> String {
     value.to_string()

@@ -5,7 +5,7 @@ use bindery_core::crypto::Sha256Digest;
 use bindery_core::time::UnixTime;
 use sqlx::QueryBuilder;
 
-use super::row::{Reading, insert_failed, is_nobodys, json_text, unavailable};
+use super::row::{Reading, any_is_nobodys, insert_failed, is_nobodys, json_text, unavailable};
 use super::{Connection, Row, Store, reading, writing};
 use crate::authorization::SessionStore;
 use crate::error::StoreError;
@@ -38,11 +38,28 @@ impl SessionStore for Store {
         writing!(self, "changing a session", [session], |c| update(c, &session))
     }
 
+    async fn touch_session(
+        &self,
+        session_id: &str,
+        cookie_sha256: &Sha256Digest,
+        expires_at: UnixTime,
+    ) -> Result<(), StoreError> {
+        writing!(self, "touching a session", [session_id, cookie_sha256], |c| touch(
+            c,
+            &session_id,
+            &cookie_sha256,
+            expires_at
+        ))
+    }
+
     async fn end_session(
         &self,
         session_id: &str,
         now: UnixTime,
     ) -> Result<Option<SessionRecord>, StoreError> {
+        if is_nobodys(session_id) {
+            return Ok(None);
+        }
         writing!(self, "ending a session", [session_id], |c| end(c, &session_id, now))
     }
 
@@ -52,6 +69,9 @@ impl SessionStore for Store {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<SessionRecord>, StoreError> {
+        if any_is_nobodys([subject, after]) {
+            return Ok(Vec::new());
+        }
         reading!(self, |c| list(c, subject, after, limit))
     }
 }
@@ -102,6 +122,26 @@ async fn update(c: &mut Connection, session: &SessionRecord) -> Result<(), Store
     let failed = insert_failed("changing a session", ("session", &session.session_id), None);
     match updated.map_err(failed)?.rows_affected() {
         0 => Err(StoreError::unknown("session", &session.session_id)),
+        _ => Ok(()),
+    }
+}
+
+async fn touch(
+    c: &mut Connection,
+    session_id: &str,
+    cookie: &Sha256Digest,
+    expires_at: UnixTime,
+) -> Result<(), StoreError> {
+    let touched = sqlx::query(
+        "UPDATE sessions SET expires_at = $3 WHERE session_id = $1 AND cookie_sha256 = $2 AND ended_at IS NULL",
+    )
+    .bind(session_id)
+    .bind(&cookie[..])
+    .bind(expires_at.as_seconds())
+    .execute(c)
+    .await;
+    match touched.map_err(unavailable("touching a session"))?.rows_affected() {
+        0 => Err(StoreError::unknown("session", session_id)),
         _ => Ok(()),
     }
 }

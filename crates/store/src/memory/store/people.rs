@@ -8,9 +8,11 @@ use bindery_core::crypto::Sha256Digest;
 use bindery_core::time::UnixTime;
 
 use super::MemoryStore;
-use crate::authorization::{AccountStore, AccountUpdate, LoginAttempt, SessionStore, count_login};
+use crate::authorization::{
+    AccountStore, AccountUpdate, LoginAttempt, PendingStore, SessionStore, count_login,
+};
 use crate::error::StoreError;
-use crate::record::{AccountRecord, ConsentRecord, SessionRecord};
+use crate::record::{AccountRecord, ConsentRecord, PendingRecord, SessionRecord};
 
 /// Sessions by `sid`, and which cookie opens which.
 #[derive(Debug, Default)]
@@ -69,6 +71,20 @@ impl SessionStore for MemoryStore {
         stored.cookie_sha256 = session.cookie_sha256;
         stored.details = session.details.clone();
         stored.expires_at = session.expires_at;
+        Ok(())
+    }
+
+    async fn touch_session(
+        &self,
+        session_id: &str,
+        cookie_sha256: &Sha256Digest,
+        expires_at: UnixTime,
+    ) -> Result<(), StoreError> {
+        let records = &mut self.lock()?.sessions.records;
+        let stored = records.get_mut(session_id);
+        let stored =
+            stored.filter(|stored| stored.ended_at.is_none() && stored.cookie_sha256 == *cookie_sha256);
+        stored.ok_or_else(|| StoreError::unknown("session", session_id))?.expires_at = expires_at;
         Ok(())
     }
 
@@ -148,6 +164,10 @@ impl AccountStore for MemoryStore {
         let account = account.ok_or_else(|| StoreError::unknown("account", subject))?;
         count_login(account, attempt, now);
         Ok(account.clone())
+    }
+
+    async fn record_login_of_nobody(&self, decoy: &PendingRecord) -> Result<(), StoreError> {
+        self.insert_pending(decoy).await
     }
 
     async fn list_accounts(&self, after: Option<&str>, limit: u32) -> Result<Vec<AccountRecord>, StoreError> {
