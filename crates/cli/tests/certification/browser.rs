@@ -68,6 +68,28 @@ impl Browser {
         self.go(Step::Post(url.clone(), fields), callback).await
     }
 
+    /// Opens `step` as a browser that is told what to do: follows redirects and stops at the first page, or where
+    /// the server sent it away.
+    pub(crate) async fn open(&mut self, mut step: Step) -> (Url, Page) {
+        for _ in 0..16 {
+            let at = step.url().clone();
+            if !at.as_str().starts_with(&self.origin) {
+                return (at, Page::parse(""));
+            }
+            let answer = self.send(step).await;
+            match answer.status {
+                302 | 303 => step = Step::Get(at.join(answer.header("location").unwrap()).unwrap()),
+                200 | 400..=499 => {
+                    require_page(&answer);
+                    self.page.clone_from(&answer.body);
+                    return (at, Page::parse(&answer.body));
+                }
+                _ => panic!("{answer:?}"),
+            }
+        }
+        panic!("redirects go in circles");
+    }
+
     async fn go(&mut self, mut step: Step, callback: &str) -> Landing {
         for _ in 0..16 {
             let at = step.url().clone();
@@ -202,7 +224,8 @@ impl Browser {
     }
 }
 
-enum Step {
+/// One request of a browser.
+pub(crate) enum Step {
     Get(Url),
     Post(Url, Vec<(String, String)>),
 }
@@ -213,7 +236,7 @@ impl Step {
         url
     }
 
-    fn submit(at: &Url, submission: Submission) -> Self {
+    pub(crate) fn submit(at: &Url, submission: Submission) -> Self {
         // `join` with nothing is the page itself, as an absent action is.
         let mut target = at.join(submission.action.as_deref().unwrap_or_default()).unwrap();
         if submission.method == "post" {

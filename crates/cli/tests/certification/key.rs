@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
+use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeyPairComponents, KeySize, PublicKeyComponents};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, KeyPair as _,
     RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RSA_PSS_2048_8192_SHA256, RSA_PSS_SHA256,
@@ -72,6 +72,39 @@ impl Key {
             "kty": "EC", "crv": "P-256", "x": base64url(&point[1..33]), "y": base64url(&point[33..]),
         });
         Arc::new(Self { material: Material::Ec(pair), alg: "ES256", kid, public: members(public) })
+    }
+
+    /// The private key of a configuration: its members are believed, and must belong together.
+    pub(crate) fn of_jwk(jwk: &Value) -> Arc<Self> {
+        let text = |name: &str| jwk[name].as_str().unwrap_or_else(|| panic!("no {name}"));
+        let bytes = |name: &str| from_base64url(text(name));
+        let (material, alg, public) = match text("alg") {
+            "PS256" => {
+                let components = KeyPairComponents {
+                    public_key: PublicKeyComponents { n: bytes("n"), e: bytes("e") },
+                    d: bytes("d"),
+                    p: bytes("p"),
+                    q: bytes("q"),
+                    dP: bytes("dp"),
+                    dQ: bytes("dq"),
+                    qInv: bytes("qi"),
+                };
+                let pair = RsaKeyPair::from_components(&components).unwrap();
+                (Material::Rsa(pair), "PS256", ["kty", "n", "e"].as_slice())
+            }
+            "ES256" => {
+                let point = [vec![4], bytes("x"), bytes("y")].concat();
+                let pair = EcdsaKeyPair::from_private_key_and_public_key(
+                    &ECDSA_P256_SHA256_FIXED_SIGNING,
+                    &bytes("d"),
+                    &point,
+                );
+                (Material::Ec(pair.unwrap()), "ES256", ["kty", "crv", "x", "y"].as_slice())
+            }
+            other => panic!("{other}"),
+        };
+        let public = public.iter().map(|name| ((*name).to_owned(), jwk[*name].clone())).collect();
+        Arc::new(Self { material, alg, kid: Some(text("kid").to_owned().leak()), public })
     }
 
     /// A fresh key of the same kind, without `kid`; RSA keys come from a small pool, because making them is slow.

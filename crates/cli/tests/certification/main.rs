@@ -11,6 +11,7 @@
 )]
 
 mod answer;
+mod automation;
 mod browser;
 mod call;
 mod entropy;
@@ -22,6 +23,7 @@ mod jwt;
 mod key;
 mod module;
 mod openid;
+mod prepared;
 mod readme;
 mod run;
 mod site;

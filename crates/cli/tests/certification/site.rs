@@ -31,6 +31,13 @@ pub(crate) struct Caller {
     certificate: Value,
 }
 
+impl Caller {
+    /// One that is registered already.
+    pub(crate) fn of(key: &Arc<Key>, certified: &Http) -> Self {
+        Self { key: Arc::clone(key), certified: certified.clone(), certificate: Value::Null }
+    }
+}
+
 /// An issuer and the resource that believes it.
 pub(crate) struct Site {
     pub(crate) issuer: String,
@@ -41,12 +48,16 @@ pub(crate) struct Site {
     /// Connections without a certificate.
     pub(crate) plain: Http,
     pub(crate) callers: Arc<[Caller; 2]>,
+    /// Who signs in.
+    pub(crate) account: (String, String),
     /// The cookies of a browser in which the person has signed in.
     pub(crate) session: OnceCell<Vec<(String, String)>>,
     /// The issuer of plain OpenID Connect in the same process.
     pub(crate) neighbour: String,
-    _server: Arc<Process>,
-    _gateway: Process,
+    #[expect(dead_code, reason = "it runs as long as this is here")]
+    pub(crate) server: Arc<Process>,
+    #[expect(dead_code, reason = "it runs as long as this is here")]
+    pub(crate) gateway: Option<Process>,
     pub(crate) stage: Arc<Stage>,
 }
 
@@ -105,8 +116,9 @@ impl Sites {
                 callbacks: CALLBACKS.to_owned(),
                 session: OnceCell::new(),
                 neighbour: format!("{base}/neighbour"),
-                _server: Arc::clone(&server),
-                _gateway: gateway,
+                account: (USERNAME.to_owned(), PASSWORD.to_owned()),
+                server: Arc::clone(&server),
+                gateway: Some(gateway),
                 issuer,
                 metadata,
                 jwks,
@@ -137,13 +149,13 @@ impl Site {
         if variant.openid { "openid profile accounts" } else { "accounts payments" }
     }
 
-    pub(crate) fn account(&self) -> (&'static str, &'static str) {
-        (USERNAME, PASSWORD)
+    pub(crate) fn account(&self) -> (&str, &str) {
+        (&self.account.0, &self.account.1)
     }
 }
 
 /// The application behind the gateway, which knows no token.
-async fn serve_resource() -> SocketAddr {
+pub(crate) async fn serve_resource() -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let application = axum::Router::new().fallback(async || axum::Json(json!({"accounts": []})));

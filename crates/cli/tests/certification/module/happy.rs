@@ -26,7 +26,7 @@ fn jarm(variant: Variant) -> bool {
     variant.jarm
 }
 
-async fn happy_flow(suite: &Suite) {
+pub(crate) async fn happy_flow(suite: &Suite) {
     let mut tokens = Vec::new();
     for client in suite.clients() {
         if suite.variant.interactive() {

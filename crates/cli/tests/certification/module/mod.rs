@@ -3,7 +3,7 @@
 mod assertions;
 mod codes;
 pub(crate) mod discovery;
-mod happy;
+pub(crate) mod happy;
 mod holder_of_key;
 mod pkce;
 mod proofs;
@@ -22,6 +22,7 @@ use super::flow::{self, Flow, Tokens};
 use super::run::Module;
 use super::suite::{Client, Suite};
 use super::variant::Variant;
+pub(crate) use request_objects::plain_parameters_are_refused_where_requests_are_signed as require_plain_push_refused;
 
 /// Every module that needs no long wait.
 pub(crate) fn all() -> impl Iterator<Item = &'static Module> {

@@ -91,7 +91,7 @@ async fn request_object_signed_by_another_client_is_refused(suite: &Suite) {
         .await;
 }
 
-async fn plain_parameters_are_refused_where_requests_are_signed(suite: &Suite) {
+pub(crate) async fn plain_parameters_are_refused_where_requests_are_signed(suite: &Suite) {
     let flow = Flow::new(suite, &suite.first);
     let mut call = flow.push_call();
     call.object = None;
