@@ -151,8 +151,11 @@ definition::events! {
         client_id: &'a str = "the client",
         kind: &'a str = "`device_code` or `backchannel_request`",
     }
-    PingFailed = "ping_failed", Operation, WARN, "A client could not be told that its answer is there." {
+    PingFailed = "ping_failed", Operation, WARN,
+        "A client could not be told that its answer is there; it may still ask for it." {
         client_id: &'a str = "the client",
+        attempts: u64 = "how many attempts were made",
+        reason: &'a str = "`refused_by_client`, `status`, `unreachable`, `no_outbound_requests`, `unsealing` or `store`",
     }
 
     // Refresh.

@@ -22,6 +22,7 @@ pub mod client_registry;
 pub mod configuration;
 pub mod cookie_keys;
 mod decoupled;
+mod delivery;
 mod encryption;
 mod encryption_keys;
 mod endpoint;

@@ -22,13 +22,15 @@ use crate::client_keys::{ClientKeyCache, HttpKeySetFetcher, KeySetFetcher};
 use crate::client_registry::ClientRegistry;
 use crate::configuration::{ConfigurationInvalid, ServerConfiguration, TrustAnchorsConfiguration, invalid};
 use crate::cookie_keys::CookieKeys;
+use crate::decoupled::ping::Ping;
+use crate::delivery;
 use crate::encryption_keys::EncryptionKeyRing;
 use crate::event::AuditEvent;
 use crate::health::StoreAnswers;
 use crate::key_schedule::Schedule;
 use crate::key_sealing::SealingKey;
 use crate::limits::Limits;
-use crate::logout;
+use crate::logout::delivery::SessionOver;
 use crate::metrics::{IssuerMetrics, Metrics};
 use crate::nonce_keys::NonceKeys;
 use crate::outbound::Outbound;
@@ -145,7 +147,7 @@ pub(crate) struct Server {
     pub(crate) pairwise_keys: PairwiseKeys,
     pub(crate) metrics: IssuerMetrics,
     /// Rung when clients are to be told of the end of a session.
-    pub(crate) logouts: tokio::sync::Notify,
+    pub(crate) news: tokio::sync::Notify,
     pub(crate) limits: Limits,
     pub(crate) store_answers: StoreAnswers,
     sealer: Sealer,
@@ -224,7 +226,7 @@ impl AuthorizationServer {
             people,
             pairwise_keys,
             metrics,
-            logouts: tokio::sync::Notify::new(),
+            news: tokio::sync::Notify::new(),
             limits,
             store_answers: StoreAnswers::default(),
             sealer,
@@ -314,11 +316,19 @@ impl AuthorizationServer {
     /// # Errors
     /// [`StoreError`] when the store can't be asked; the messages wait there.
     pub async fn deliver_logouts(&self) -> Result<(), StoreError> {
-        logout::delivery::deliver_due(&self.0, self.0.clock.now()).await
+        delivery::deliver_due::<SessionOver>(&self.0, self.0.clock.now()).await
     }
 
-    /// Runs [`Self::maintain`] every half minute, and [`Self::deliver_logouts`] when there is something to
-    /// tell, until the returned task is dropped or aborted.
+    /// Tells clients that their persons have answered, as far as an attempt is due (CIBA Core section 10.2).
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be asked; the pings wait there.
+    pub async fn deliver_pings(&self) -> Result<(), StoreError> {
+        delivery::deliver_due::<Ping>(&self.0, self.0.clock.now()).await
+    }
+
+    /// Runs [`Self::maintain`] every half minute, and [`Self::deliver_logouts`] and [`Self::deliver_pings`] when
+    /// there is something to tell, until the returned task is dropped or aborted.
     pub fn spawn_maintenance(&self) -> tokio::task::JoinHandle<()> {
         let server = self.clone();
         tokio::spawn(async move {
@@ -331,15 +341,22 @@ impl AuthorizationServer {
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
-                () = self.0.logouts.notified() => {}
+                () = self.0.news.notified() => {}
             }
             let server = self.clone();
-            match survive(async move { server.deliver_logouts().await }).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    AuditEvent::StoreFailed { operation: "deliver_logouts", error: &error }.trace();
+            // Side by side: a client that answers slowly holds up none of the other kind.
+            let delivered = async move { tokio::join!(server.deliver_logouts(), server.deliver_pings()) };
+            let (logouts, pings) = match survive(delivered).await {
+                Ok(delivered) => delivered,
+                Err(panicked) => {
+                    self.0.audit.record(AuditEvent::MaintenanceFailed { error: &panicked });
+                    continue;
                 }
-                Err(panicked) => self.0.audit.record(AuditEvent::MaintenanceFailed { error: &panicked }),
+            };
+            for (operation, delivered) in [("deliver_logouts", logouts), ("deliver_pings", pings)] {
+                if let Err(error) = delivered {
+                    AuditEvent::StoreFailed { operation, error: &error }.trace();
+                }
             }
         }
     }

@@ -309,6 +309,8 @@ impl ServerConfiguration {
             ("device.interval", self.device.interval, 1, 60),
             ("ciba.lifetime", self.ciba.lifetime, 30, 1800),
             ("ciba.interval", self.ciba.interval, 1, 60),
+            ("ciba.waiting_per_person", self.ciba.waiting_per_person, 1, 100),
+            ("ciba.waiting_per_client", self.ciba.waiting_per_client, 1, 1_000_000),
             ("access_token_lifetime", self.access_token_lifetime, 1, 3600),
             ("refresh_token_lifetime", self.refresh_token_lifetime, self.access_token_lifetime, u32::MAX),
             ("refresh_grace", self.refresh_grace, 0, 60),

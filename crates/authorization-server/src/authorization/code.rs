@@ -87,6 +87,7 @@ impl CodeRecord {
             key_sha256: digest(&code),
             alias_sha256: None,
             client_id: Some(self.client_id.clone()),
+            subject: None,
             payload: serde_json::to_value(self).map_err(|_| CodeUnavailable)?,
             revision: 0,
             created_at: now,

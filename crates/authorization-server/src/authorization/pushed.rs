@@ -73,6 +73,7 @@ pub(crate) async fn store(
         key_sha256: digest(&request_uri),
         alias_sha256: None,
         client_id: Some(request.client_id.clone()),
+        subject: None,
         payload: json!({ "request": request.to_value(), "accepted_until": accepted_until.as_seconds() }),
         revision: 0,
         created_at: now,

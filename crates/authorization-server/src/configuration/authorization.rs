@@ -177,10 +177,14 @@ pub struct CibaConfiguration {
     pub interval: u32,
     /// Whether clients may be pinged.
     pub ping: bool,
+    /// How many requests may wait for one person, 1 to 100; one client has at most half of them, rounded up.
+    pub waiting_per_person: u32,
+    /// How many requests of one client may wait for anybody, 1 to 1000000.
+    pub waiting_per_client: u32,
 }
 
 impl Default for CibaConfiguration {
     fn default() -> Self {
-        Self { lifetime: 120, interval: 5, ping: true }
+        Self { lifetime: 120, interval: 5, ping: true, waiting_per_person: 10, waiting_per_client: 10_000 }
     }
 }

@@ -1,36 +1,38 @@
 //! Decoupled authentication in the store (CIBA Core sections 7.3 and 10): an `auth_req_id` of 256 random bits for the
-//! client, and one person who alone may answer. A client that wants to be told is pinged with the token that it
-//! gave; both stay sealed in the store, because either would let somebody else speak.
+//! client, and one person who alone may answer. How many requests wait for one person, and of one client, has a
+//! bound, so that nobody is flooded with questions and no client crowds out the others.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bindery_core::crypto::Sha256Digest;
+use bindery_core::encoding::base64url;
 use bindery_core::oauth::authorization_request::Ask;
-use bindery_core::oauth::backchannel_request::{BackchannelRequest, PersonHint};
-use bindery_core::oauth::client_backchannel::TokenDelivery;
+use bindery_core::oauth::backchannel_request::{BackchannelRefused, BackchannelRequest, PersonHint};
 use bindery_core::oauth::token_error::TokenError;
 use bindery_core::time::UnixTime;
 use bindery_crypto::random_token;
 use bindery_store::StoreError;
 use bindery_store::record::{AccountRecord, PendingKind, PendingRecord};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
+use super::ping::Ping;
 use super::{Answer, DecoupledRequest, MEMORY, digest, key_text};
+use crate::admission;
 use crate::client_registry::Client;
-use crate::event::AuditEvent;
-use crate::interaction::{Beginning, PageFault, Purpose};
-use crate::outbound::Notification;
+use crate::endpoint::Refusal;
+use crate::interaction::{Beginning, Purpose};
+use crate::limits::Limit;
+use crate::people::password::PasswordVerdict;
 use crate::people::username::normalise_username;
 use crate::server::{Server, unavailable};
 use crate::{id_token, subject};
 
-/// For what a ping's secrets are sealed.
-const SEAL: &str = "ciba ping";
-/// How many requests are looked through for the one that waits for a person, page by page.
-const PAGE: u32 = 200;
-const MAXIMUM_PAGES: usize = 50;
+const KIND: PendingKind = PendingKind::BackchannelRequest;
+/// How many requests of one person are looked at; answered ones that nobody has fetched are among them.
+const MOST: u32 = 200;
 
 /// What a request of decoupled authentication has beside what every decoupled request has.
 #[derive(Clone, Serialize, Deserialize)]
@@ -40,26 +42,60 @@ pub(crate) struct Backchannel {
     /// What the person compares with the other device (section 7.1).
     pub(crate) binding_message: Option<String>,
     /// What the ping needs, sealed.
-    ping: Option<Ping>,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-struct Ping {
-    endpoint: String,
-    sealed: String,
-}
-
-/// What is sealed.
-#[derive(Serialize, Deserialize)]
-struct PingSecrets {
-    auth_req_id: String,
-    token: String,
+    pub(super) ping: Option<Ping>,
 }
 
 /// What a client gets.
 pub(crate) struct Begun {
     pub(crate) auth_req_id: Zeroizing<String>,
     pub(crate) expires_in: u64,
+}
+
+/// Requires that the client may ask the person: by the code that the person told it, where the person has one
+/// (section 7.1), and not while too many requests wait already. A client that sends no codes never reaches a person
+/// who has one.
+///
+/// # Errors
+/// [`Refusal`]; wrong codes are counted against the person's limit, so that no client guesses on.
+pub(crate) async fn require_welcome(
+    server: &Server,
+    client: &Client,
+    asked: &BackchannelRequest,
+    person: &AccountRecord,
+    now: UnixTime,
+) -> Result<(), Refusal> {
+    if let Some(hash) = &person.user_code_hash {
+        let sends = client.metadata.backchannel.as_ref().is_some_and(|backchannel| backchannel.user_code);
+        let code = asked.user_code.clone().filter(|_| sends).ok_or(BackchannelRefused::UserCodeMissing)?;
+        let client_id = Some(client.metadata.client_id.as_str());
+        let limited = admission::require(server, Limit::UserCode, person.subject.as_str(), client_id);
+        limited.map_err(TokenError::from)?;
+        let compared = server.people.passwords.verify(code, Some(hash)).await;
+        match compared.map_err(|_| TokenError::Unavailable)? {
+            PasswordVerdict::Right { .. } => {}
+            PasswordVerdict::Wrong => return Err(BackchannelRefused::UserCode.into()),
+        }
+    }
+    require_room(server, &client.metadata.client_id, &person.subject, now).await
+}
+
+/// One client has at most half of a person's room. Requests that come at the same moment may exceed the bounds by
+/// their number: they are there to stop floods, and hold nothing that must be exact.
+async fn require_room(server: &Server, client_id: &str, subject: &str, now: UnixTime) -> Result<(), Refusal> {
+    let settings = &server.settings.ciba;
+    let of_client = server.store.count_waiting(KIND, client_id, now).await;
+    let of_client = of_client.map_err(|error| unavailable("count_waiting", &error))?;
+    if of_client >= u64::from(settings.waiting_per_client) {
+        return Err(BackchannelRefused::TooManyOfClient.into());
+    }
+    let waiting = open_for(server, subject, now).await;
+    let waiting = waiting.map_err(|error| unavailable("list_waiting", &error))?;
+    let own = waiting.iter().filter(|(_, request)| request.client_id == client_id).count();
+    let most = usize::try_from(settings.waiting_per_person).unwrap_or(usize::MAX);
+    if waiting.len() >= most || own >= most.div_ceil(2) {
+        return Err(BackchannelRefused::TooManyForPerson.into());
+    }
+    Ok(())
 }
 
 /// Stores a request of `client` to `subject`.
@@ -79,17 +115,19 @@ pub(crate) async fn begin(
     let expires_in = asked.requested_expiry.unwrap_or(longest).min(longest);
     let mut request = DecoupledRequest::new(&client.metadata.client_id, ask, settings.interval);
     request.bound_to = bound_to;
+    let token = asked.notification_token.as_ref().map(|token| token.as_str());
     request.backchannel = Some(Backchannel {
-        subject,
+        subject: subject.clone(),
         binding_message: asked.binding_message.clone(),
-        ping: ping(server, client, asked, &auth_req_id, now)?,
+        ping: Ping::prepare(server, client, token, &auth_req_id, now)?,
     });
     let expires_at = now.plus(Duration::from_secs(expires_in));
     let record = PendingRecord {
-        kind: PendingKind::BackchannelRequest,
+        kind: KIND,
         key_sha256: digest(&auth_req_id),
         alias_sha256: None,
         client_id: Some(client.metadata.client_id.clone()),
+        subject: Some(subject),
         payload: request.to_value().ok_or(TokenError::Unavailable)?,
         revision: 0,
         created_at: now,
@@ -102,23 +140,6 @@ pub(crate) async fn begin(
     Ok(Begun { auth_req_id, expires_in })
 }
 
-fn ping(
-    server: &Server,
-    client: &Client,
-    asked: &BackchannelRequest,
-    auth_req_id: &str,
-    now: UnixTime,
-) -> Result<Option<Ping>, TokenError> {
-    let delivery = client.metadata.backchannel.as_ref().map(|backchannel| &backchannel.delivery);
-    let (Some(TokenDelivery::Ping(endpoint)), Some(token)) = (delivery, &asked.notification_token) else {
-        return Ok(None);
-    };
-    let secrets = PingSecrets { auth_req_id: auth_req_id.into(), token: token.to_string() };
-    let plain = Zeroizing::new(serde_json::to_vec(&secrets).map_err(|_| TokenError::Unavailable)?);
-    let sealed = server.cookie_keys.seal(SEAL, &plain, now).map_err(|_| TokenError::Unavailable)?;
-    Ok(Some(Ping { endpoint: endpoint.clone(), sealed }))
-}
-
 /// The person whom a hint means: known, and not disabled.
 ///
 /// # Errors
@@ -127,7 +148,7 @@ pub(crate) async fn person(
     server: &Server,
     client: &Client,
     hint: &PersonHint,
-) -> Result<Option<String>, StoreError> {
+) -> Result<Option<AccountRecord>, StoreError> {
     let account = match hint {
         PersonHint::Login(name) => by_name(server, name).await?,
         PersonHint::IdToken(token) => match id_token::read_hint(server, token) {
@@ -142,7 +163,7 @@ pub(crate) async fn person(
             _ => None,
         },
     };
-    Ok(account.filter(|account| !account.disabled).map(|account| account.subject))
+    Ok(account.filter(|account| !account.disabled))
 }
 
 async fn by_name(server: &Server, name: &str) -> Result<Option<AccountRecord>, StoreError> {
@@ -168,64 +189,106 @@ async fn known_subject(
     Ok(session.map_or_else(|| hint.subject.clone(), |session| session.subject))
 }
 
-/// The oldest request that waits for `subject`, ready to be asked.
+/// A request that waits for a person.
+pub(crate) struct WaitingRequest {
+    /// Who asks.
+    pub(crate) client: Arc<Client>,
+    /// What is asked.
+    pub(crate) ask: Ask,
+    /// Names it in addresses of ours; no secret, and of no use to anybody but the person.
+    pub(crate) name: String,
+    /// Who alone may answer.
+    subject: String,
+    /// What the person compares with the other device.
+    pub(crate) binding_message: Option<String>,
+    pub(crate) created_at: UnixTime,
+    pub(crate) expires_at: UnixTime,
+}
+
+impl WaitingRequest {
+    /// Ready to be asked.
+    pub(crate) fn into_beginning(self) -> Beginning {
+        let Self { client, ask, name: key, subject, binding_message, .. } = self;
+        Beginning { client, ask, purpose: Purpose::Backchannel { key, subject, binding_message } }
+    }
+}
+
+/// What waits for `subject`, the oldest first.
 ///
 /// # Errors
-/// [`PageFault`] when the store can't be asked.
+/// [`StoreError`] when the store can't be asked.
 pub(crate) async fn waiting_for(
     server: &Server,
     subject: &str,
     now: UnixTime,
-) -> Result<Option<Beginning>, PageFault> {
-    let mut oldest: Option<(UnixTime, Sha256Digest, DecoupledRequest)> = None;
-    let mut after: Option<Sha256Digest> = None;
-    for _ in 0..MAXIMUM_PAGES {
-        let page = server.store.list_pending(PendingKind::BackchannelRequest, after.as_ref(), PAGE).await;
-        let page = page.map_err(|error| PageFault::store("list_pending", &error))?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.key_sha256);
-        for record in page.iter().filter(|record| record.spent_at.is_none() && now < record.expires_at) {
-            let Some(request) = DecoupledRequest::read(record) else { continue };
-            let theirs =
-                request.backchannel.as_ref().is_some_and(|backchannel| backchannel.subject == subject);
-            let older = oldest.as_ref().is_none_or(|(at, ..)| record.created_at < *at);
-            if theirs && older && matches!(request.answer, Answer::Open) {
-                oldest = Some((record.created_at, record.key_sha256, request));
-            }
-        }
+) -> Result<Vec<WaitingRequest>, StoreError> {
+    let mut waiting = Vec::new();
+    for (record, request) in open_for(server, subject, now).await? {
+        waiting.extend(readable(server, &record, request).await?);
     }
-    let Some((_, key, request)) = oldest else { return Ok(None) };
-    let client = server.clients.find(&request.client_id).await;
-    let client = client.map_err(|error| PageFault::store("find_client", &error))?;
-    let Some(client) = client.filter(|client| !client.disabled) else { return Ok(None) };
-    let Some(Backchannel { subject, binding_message, .. }) = request.backchannel else { return Ok(None) };
-    let purpose = Purpose::Backchannel { key: key_text(&key), subject, binding_message };
-    Ok(Some(Beginning { client, ask: request.ask, purpose }))
+    Ok(waiting)
 }
 
-/// Tells the client that there is an answer, if it wants to be told (section 10.2). It is told what to ask for and
-/// nothing of the answer; whether it hears or not, it may ask.
-pub(crate) fn notify(server: &Server, request: &DecoupledRequest, now: UnixTime) {
-    let Some(ping) = request.backchannel.as_ref().and_then(|backchannel| backchannel.ping.clone()) else {
-        return;
-    };
-    let client_id = request.client_id.clone();
-    let age = Duration::from_secs(u64::from(server.settings.ciba.lifetime));
-    let opened = server.cookie_keys.open(SEAL, &ping.sealed, age, now).ok();
-    let secrets = opened.and_then(|plain| serde_json::from_slice::<PingSecrets>(&plain).ok());
-    let (Some(outbound), Some(secrets)) = (server.outbound.clone(), secrets) else {
-        AuditEvent::PingFailed { client_id: &client_id }.trace();
-        return;
-    };
-    tokio::spawn(async move {
-        let notification = Notification {
-            content_type: "application/json",
-            bearer: Some(Zeroizing::new(secrets.token)),
-            body: json!({"auth_req_id": secrets.auth_req_id}).to_string().into_bytes(),
-        };
-        match outbound.post(&ping.endpoint, notification).await {
-            Ok(status) if (200..300).contains(&status) => {}
-            Ok(_) | Err(_) => AuditEvent::PingFailed { client_id: &client_id }.trace(),
-        }
-    });
+/// The request of that name, if it still waits.
+///
+/// # Errors
+/// [`StoreError`] when the store can't be asked.
+pub(crate) async fn waiting_by_name(
+    server: &Server,
+    name: &str,
+    now: UnixTime,
+) -> Result<Option<WaitingRequest>, StoreError> {
+    let Ok(key) = base64url::decode_array(name) else { return Ok(None) };
+    let record = server.store.find_pending(KIND, &key).await?;
+    let record = record.filter(|record| record.spent_at.is_none() && now < record.expires_at);
+    let Some(record) = record else { return Ok(None) };
+    match open(&record) {
+        Some(request) => readable(server, &record, request).await,
+        None => Ok(None),
+    }
+}
+
+async fn open_for(
+    server: &Server,
+    subject: &str,
+    now: UnixTime,
+) -> Result<Vec<(PendingRecord, DecoupledRequest)>, StoreError> {
+    let records = server.store.list_waiting(KIND, subject, now, MOST).await?;
+    Ok(records.into_iter().filter_map(|record| open(&record).map(|request| (record, request))).collect())
+}
+
+/// The request, if nobody has answered it.
+fn open(record: &PendingRecord) -> Option<DecoupledRequest> {
+    DecoupledRequest::read(record).filter(|request| matches!(request.answer, Answer::Open))
+}
+
+/// A disabled client asks nobody anything.
+async fn readable(
+    server: &Server,
+    record: &PendingRecord,
+    request: DecoupledRequest,
+) -> Result<Option<WaitingRequest>, StoreError> {
+    let client = server.clients.find(&request.client_id).await?.filter(|client| !client.disabled);
+    let (Some(client), Some(backchannel)) = (client, request.backchannel) else { return Ok(None) };
+    Ok(Some(WaitingRequest {
+        client,
+        ask: request.ask,
+        name: key_text(&record.key_sha256),
+        subject: backchannel.subject,
+        binding_message: backchannel.binding_message,
+        created_at: record.created_at,
+        expires_at: record.expires_at,
+    }))
+}
+
+/// Tells the client that there is an answer, if it wants to be told.
+pub(crate) async fn notify(
+    server: &Server,
+    key: &Sha256Digest,
+    (request, expires_at): (DecoupledRequest, UnixTime),
+    now: UnixTime,
+) {
+    if let Some(ping) = request.backchannel.and_then(|backchannel| backchannel.ping) {
+        ping.queue(server, &request.client_id, key, (now, expires_at)).await;
+    }
 }

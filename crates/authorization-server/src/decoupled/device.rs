@@ -109,6 +109,7 @@ pub(crate) async fn begin(
             key_sha256: digest(&device_code),
             alias_sha256: Some(user_code.digest()),
             client_id: Some(client_id.clone()),
+            subject: None,
             payload: payload.clone(),
             revision: 0,
             created_at: now,

@@ -23,6 +23,7 @@ use crate::server::Server;
 
 pub(crate) mod backchannel;
 pub(crate) mod device;
+pub(crate) mod ping;
 pub(crate) mod poll;
 
 /// How long an answered or expired request is remembered, so that its client hears what became of it.
@@ -137,7 +138,7 @@ pub(crate) fn parameters(form: &Form) -> Result<AuthorizationParameters, Authori
     AuthorizationParameters::from_form(form)
 }
 
-/// Saves what the person said. The first answer counts.
+/// Saves what the person said, and says until when the client may fetch it. The first answer counts.
 ///
 /// # Errors
 /// [`PageFault::Over`] when the request was answered, used or expired before.
@@ -147,7 +148,7 @@ pub(crate) async fn answer(
     key: &Sha256Digest,
     answer: Answer,
     now: UnixTime,
-) -> Result<DecoupledRequest, PageFault> {
+) -> Result<(DecoupledRequest, UnixTime), PageFault> {
     for _ in 0..ATTEMPTS {
         let found = server.store.find_pending(kind, key).await;
         let record = found.map_err(|error| PageFault::store("find_pending", &error))?;
@@ -161,7 +162,7 @@ pub(crate) async fn answer(
         let payload = request.to_value().ok_or(PageFault::Unavailable)?;
         let updated = server.store.update_pending(kind, key, record.revision, &payload, now).await;
         match updated.map_err(|error| PageFault::store("update_pending", &error))? {
-            PendingUpdate::Updated { .. } => return Ok(request),
+            PendingUpdate::Updated { .. } => return Ok((request, record.expires_at)),
             PendingUpdate::Stale => {}
             PendingUpdate::Over => return Err(PageFault::Over),
         }

@@ -10,11 +10,12 @@ use bindery_store::StoreError;
 use bindery_store::record::{AccountRecord, GrantFilter};
 use http::StatusCode;
 
+use crate::decoupled::backchannel;
 use crate::event::AuditEvent;
 use crate::interaction::PageFault;
 use crate::people::accounts::{self, SignInRefused};
 use crate::people::form::{self, Purpose};
-use crate::people::model::{AccountPage, ClientLine, PasskeyLine, SessionLine, shown};
+use crate::people::model::{AccountPage, ClientLine, PasskeyLine, SessionLine, WaitingLine, shown};
 use crate::people::passkeys::{self, Ceremony, PasskeyRefused};
 use crate::people::session::{self, Session};
 use crate::people::submission::Submission;
@@ -282,6 +283,7 @@ async fn render(
             .collect(),
         sessions: sessions(server, session, submission.now).await.map_err(failed)?,
         clients: clients(server, session.subject(), &locale, submission.now).await.map_err(failed)?,
+        waiting: waiting(server, session.subject(), &locale, submission.now).await.map_err(failed)?,
     };
     let status = if page.message.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     Ok(pages::show_as(server, status, &page, &locale))
@@ -323,4 +325,20 @@ async fn clients(
         lines.push(ClientLine { client_id, name, scope: shown(&scope, 300) });
     }
     Ok(lines)
+}
+
+/// What clients without a browser of the person's wait for (CIBA Core section 8).
+async fn waiting(
+    server: &Server,
+    subject: &str,
+    locale: &crate::people::locale::Texts,
+    now: UnixTime,
+) -> Result<Vec<WaitingLine>, StoreError> {
+    let waiting = backchannel::waiting_for(server, subject, now).await?;
+    let line = |waiting: backchannel::WaitingRequest| WaitingLine {
+        name: client_card::card(&waiting.client.metadata, locale).name,
+        message: waiting.binding_message.as_deref().map(|message| shown(message, 80)),
+        link: server.people.address(&super::approval::link(&waiting.name)),
+    };
+    Ok(waiting.into_iter().map(line).collect())
 }

@@ -65,6 +65,8 @@ async fn respond(server: &Server, request: Request) -> Result<Value, Refusal> {
         let person = backchannel::person(server, &client, &request.hint).await;
         let person = person.map_err(|error| unavailable("find_account", &error))?;
         let person = person.ok_or(BackchannelRefused::UnknownPerson)?;
+        backchannel::require_welcome(server, &client, &request, &person, now).await?;
+        let person = person.subject;
         let proven = evidence.spend_proof(server, now).await?;
         let bound_to = proven.and_then(|jkt| Confirmation::Dpop(jkt).to_claim());
         server.audit.record(AuditEvent::BackchannelRequested { client_id, subject: &person });

@@ -8,6 +8,8 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use bindery_core::encoding::json;
 use bindery_core::oauth::authorization_request::{AuthorizationError, Prompt};
+use bindery_core::oauth::client_metadata::ClientMetadata;
+use bindery_core::oauth::form::Form;
 use bindery_core::time::UnixTime;
 use bindery_store::StoreError;
 use bindery_store::authorization::AccountUpdate;
@@ -17,7 +19,8 @@ use http::request::Parts;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::read_capped;
+use super::{approval, read_capped};
+use crate::decoupled::backchannel::{self, WaitingRequest};
 use crate::event::{AuditEvent, Words};
 use crate::interaction::{self, Decision, Interaction, PageFault, SignIn};
 use crate::own_resource::{self, Admission, Audience, Demand, Speaker, Unbound};
@@ -25,6 +28,8 @@ use crate::people::submission::Submission;
 use crate::people::{LoginPlace, pages, session};
 use crate::server::{AuthorizationServer, Server};
 
+/// What waits for a person.
+pub(crate) const LIST_PATH: &str = "/interactions";
 pub(crate) const PATH: &str = "/interactions/{id}";
 pub(crate) const RESUME_PATH: &str = "/interactions/{id}/resume";
 
@@ -136,11 +141,72 @@ pub(crate) async fn submit(
     response
 }
 
+/// What waits for a person whom clients have asked without a browser of theirs (CIBA Core section 8), so that an
+/// application can tell the person. It may, whoever signs people in.
+pub(crate) async fn list(State(server): State<AuthorizationServer>, request: Request) -> Response {
+    let server = &*server.0;
+    let now = server.clock.now();
+    let (mut parts, _) = request.into_parts();
+    let admission = match admit_application(server, &mut parts, now).await {
+        Ok(admission) => admission,
+        Err(refusal) => return refusal,
+    };
+    let listed = async {
+        let form = Form::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let form = form.map_err(|_| Refused::request("The query is malformed, or says something twice."))?;
+        let subject = form.get("subject").filter(|subject| !subject.is_empty());
+        let subject = subject.ok_or(Refused::request("The query names the person: subject."))?;
+        let waiting = backchannel::waiting_for(server, subject, now).await;
+        waiting.map_err(|error| Refused::of(PageFault::store("list_waiting", &error)))
+    };
+    let mut response = match listed.await {
+        Ok(waiting) => {
+            let requests: Vec<Value> = waiting.iter().map(|waiting| waits(server, waiting)).collect();
+            super::json(StatusCode::OK, json!({ "requests": requests }).to_string().into_bytes())
+        }
+        Err(refused) => refused.answer(),
+    };
+    admission.dress(&mut response);
+    response
+}
+
+fn waits(server: &Server, waiting: &WaitingRequest) -> Value {
+    let ask = &waiting.ask;
+    let issuer = server.settings.issuer.trim_end_matches('/');
+    json!({
+        "request": waiting.name,
+        "client": client(&waiting.client.metadata),
+        "scope": ask.scope.iter().collect::<Vec<_>>().join(" "),
+        "authorization_details": ask.authorization_details,
+        "binding_message": waiting.binding_message,
+        "created_at": waiting.created_at.as_seconds(),
+        "expires_at": waiting.expires_at.as_seconds(),
+        "approve_uri": format!("{issuer}{}", approval::link(&waiting.name)),
+    })
+}
+
+/// The client in its own words.
+fn client(client: &ClientMetadata) -> Value {
+    let display = &client.display;
+    json!({
+        "client_id": client.client_id,
+        "client_name": client.client_name,
+        "client_uri": display.client_uri,
+        "logo_uri": display.logo_uri,
+        "policy_uri": display.policy_uri,
+        "tos_uri": display.tos_uri,
+    })
+}
+
 async fn admit(server: &Server, parts: &mut Parts, now: UnixTime) -> Result<Admission, Response> {
     if server.people.settings.login == LoginPlace::Builtin {
         let sentence = "This server signs people in by itself.";
         return Err(Refused(StatusCode::NOT_FOUND, "interaction_unknown", sentence).answer());
     }
+    admit_application(server, parts, now).await
+}
+
+async fn admit_application(server: &Server, parts: &mut Parts, now: UnixTime) -> Result<Admission, Response> {
     let audience = format!("{}{AUDIENCE_PATH}", server.settings.issuer.trim_end_matches('/'));
     let demand = Demand {
         endpoint: AUDIENCE_PATH,
@@ -161,19 +227,10 @@ fn resume_uri(server: &Server, id: &str, verifier: &str) -> String {
 /// What a login page needs to know; whose browser it is stays with us.
 fn description(interaction: &Interaction) -> Value {
     let ask = &interaction.state.ask;
-    let client = &interaction.client.metadata;
-    let display = &client.display;
     let essential: Vec<&str> = ask.claims.essential_acr().collect();
     json!({
         "interaction": interaction.id,
-        "client": {
-            "client_id": client.client_id,
-            "client_name": client.client_name,
-            "client_uri": display.client_uri,
-            "logo_uri": display.logo_uri,
-            "policy_uri": display.policy_uri,
-            "tos_uri": display.tos_uri,
-        },
+        "client": client(&interaction.client.metadata),
         "scope": ask.scope.iter().collect::<Vec<_>>().join(" "),
         "authorization_details": ask.authorization_details,
         "resources": ask.resources,
@@ -281,6 +338,7 @@ async fn keep_claims(
                 subject: subject.into(),
                 username: subject.into(),
                 password_hash: None,
+                user_code_hash: None,
                 claims: claims.clone(),
                 passkeys: Value::Array(Vec::new()),
                 disabled: false,

@@ -93,7 +93,7 @@ fn backchannel(settings: &Settings, rules: &ProfileRules, lists: &mut Lists, fla
     lists.push(("backchannel_token_delivery_modes_supported", owned(modes)));
     let accepted = names(rules.algorithms.iter());
     lists.push(("backchannel_authentication_request_signing_alg_values_supported", accepted));
-    flags.push(("backchannel_user_code_parameter_supported", false));
+    flags.push(("backchannel_user_code_parameter_supported", true));
 }
 
 /// RFC 9126 section 5, RFC 9101 section 10.5, JARM section 4, RFC 9207 section 3, RFC 9396 section 10.

@@ -204,7 +204,7 @@ impl Refusal {
             }
             Self::Backchannel(refused) => {
                 let (code, reason, sentence) = refused.form();
-                (400, code, reason, sentence)
+                (refused.status(), code, reason, sentence)
             }
             Self::SignedRequest(refused) => (400, "invalid_request", refused.reason(), refused.sentence()),
         };

@@ -70,7 +70,7 @@ async fn finish(
         Purpose::Backchannel { key, .. } => {
             let kind = PendingKind::BackchannelRequest;
             let request = keep_answer(server, interaction, kind, key, error, now).await?;
-            backchannel::notify(server, &request, now);
+            backchannel::notify(server, &parse_digest(key)?, request, now).await;
             let (title, text) = match error {
                 None => ("approval_done_title", "approval_done"),
                 Some(_) => ("approval_denied_title", "approval_denied"),
@@ -88,7 +88,7 @@ async fn keep_answer(
     key: &str,
     error: Option<AuthorizationError>,
     now: UnixTime,
-) -> Result<DecoupledRequest, PageFault> {
+) -> Result<(DecoupledRequest, UnixTime), PageFault> {
     let state = &interaction.state;
     let client_id = interaction.client.metadata.client_id.as_str();
     let answer = match (error, &state.login, &state.consent) {

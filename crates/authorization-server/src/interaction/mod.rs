@@ -359,6 +359,7 @@ impl Interaction {
             key_sha256: digest(&self.id),
             alias_sha256: None,
             client_id: Some(self.state.client_id.clone()),
+            subject: None,
             payload: self.payload()?,
             revision: 0,
             created_at: now,

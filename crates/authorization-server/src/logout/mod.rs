@@ -5,8 +5,8 @@
 
 use bindery_core::oauth::form::Form;
 use bindery_core::time::UnixTime;
-use bindery_store::StoreError;
 use bindery_store::record::{GrantFilter, SessionRecord};
+use bindery_store::{AuthorizationStore, StoreError};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -165,29 +165,58 @@ pub(crate) async fn session_over(
     session: &SessionRecord,
     now: UnixTime,
 ) -> Result<(), StoreError> {
+    for client_id in end_grants(&*server.store, session, now).await? {
+        // Nothing waits for a client that would not be told.
+        let client = server.clients.find(&client_id).await?.filter(|client| !client.disabled);
+        if client.is_some_and(|client| client.metadata.openid.backchannel_logout_uri.is_some()) {
+            delivery::queue(&*server.store, &client_id, session, now).await?;
+            server.news.notify_one();
+        }
+    }
+    Ok(())
+}
+
+/// The same for a command beside the server, which knows the store alone: the messages are there, and a running
+/// server sends those that are wanted.
+///
+/// # Errors
+/// [`StoreError`] when the store can't be asked; some of it may be done then.
+pub(crate) async fn session_over_in(
+    store: &dyn AuthorizationStore,
+    session: &SessionRecord,
+    now: UnixTime,
+) -> Result<(), StoreError> {
+    for client_id in end_grants(store, session, now).await? {
+        delivery::queue(store, &client_id, session, now).await?;
+    }
+    Ok(())
+}
+
+/// Ends what was granted in the session, and names all clients of the session.
+async fn end_grants(
+    store: &dyn AuthorizationStore,
+    session: &SessionRecord,
+    now: UnixTime,
+) -> Result<Vec<String>, StoreError> {
     const PAGE: u32 = 100;
     let filter = GrantFilter { session_id: Some(session.session_id.clone()), ..GrantFilter::default() };
     let mut clients: Vec<String> = Vec::new();
     let mut after: Option<String> = None;
     loop {
-        let page = server.store.list_grants(&filter, after.as_deref(), PAGE).await?;
+        let page = store.list_grants(&filter, after.as_deref(), PAGE).await?;
         after = page.last().map(|grant| grant.grant_id.clone());
         let full = page.len() >= PAGE as usize;
         for grant in page {
             let outlives = grant.scope.iter().any(|scope| scope == "offline_access");
             if !outlives && grant.revoked_at.is_none() {
-                server.store.revoke_grant(&grant.grant_id, now).await?;
+                store.revoke_grant(&grant.grant_id, now).await?;
             }
             if !clients.contains(&grant.client_id) {
                 clients.push(grant.client_id);
             }
         }
         if !full {
-            break;
+            return Ok(clients);
         }
     }
-    for client_id in clients {
-        delivery::queue(server, &client_id, session, now).await?;
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use bindery_core::oauth::backchannel_request::MAXIMUM_USER_CODE;
 use bindery_core::time::UnixTime;
 use bindery_crypto::{random_bytes, random_identifier};
 use bindery_store::authorization::{AccountUpdate, LoginAttempt};
@@ -23,10 +24,14 @@ use crate::ATTEMPTS;
 use crate::admission;
 use crate::event::AuditEvent;
 use crate::limits::Limit;
+use crate::logout;
 use crate::server::Server;
 
 /// After how many seconds without one a wrong password counts no more.
 const FORGET_AFTER: u64 = 12 * 3600;
+
+/// The shortest user code, in bytes: it is typed into devices, and guesses at it are limited.
+const MINIMUM_USER_CODE: usize = 4;
 
 /// Why nobody is signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,6 +190,7 @@ async fn write_decoy(server: &Server, now: UnixTime) -> Result<(), SignInRefused
         key_sha256: random_bytes::<32>().map_err(|_| SignInRefused::Unavailable)?,
         alias_sha256: None,
         client_id: None,
+        subject: None,
         payload: Value::Null,
         revision: 0,
         created_at: now,
@@ -218,6 +224,9 @@ pub enum AccountRefused {
     /// The password.
     #[error(transparent)]
     Password(#[from] PasswordRefused),
+    /// The user code.
+    #[error("a user code has 4 to 128 bytes and no control characters")]
+    UserCode,
     /// There is no such account.
     #[error("there is no account of that name")]
     Unknown,
@@ -274,6 +283,7 @@ pub async fn add(
         subject,
         username,
         password_hash,
+        user_code_hash: None,
         claims: Value::Object(account.claims),
         passkeys: Value::Array(Vec::new()),
         disabled: false,
@@ -295,6 +305,20 @@ pub async fn add(
 pub fn hash_new(password: &str, username: &str, minimum: u32) -> Result<String, AccountRefused> {
     let password = new_password(password, username, usize::try_from(minimum).unwrap_or(64))?;
     Ok(hash_password(&password)?)
+}
+
+/// A hash for a new user code of an account (CIBA Core section 7.1): what clients without a browser must send so that
+/// the person is asked at all.
+///
+/// # Errors
+/// [`AccountRefused::UserCode`] when it is too short or too long.
+pub fn hash_user_code(code: &str) -> Result<String, AccountRefused> {
+    let fits = (MINIMUM_USER_CODE..=MAXIMUM_USER_CODE).contains(&code.len());
+    if fits && !code.chars().any(char::is_control) {
+        Ok(hash_password(code)?)
+    } else {
+        Err(AccountRefused::UserCode)
+    }
 }
 
 /// Changes the account of that name, reading it anew when others change it at the same time.
@@ -330,8 +354,9 @@ pub async fn find(store: &dyn AuthorizationStore, username: &str) -> Result<Acco
     store.find_account_by_username(&username).await?.ok_or(AccountRefused::Unknown)
 }
 
-/// Ends whatever a person holds: sessions, and with `grants` everything that clients were given. For an
-/// account that is disabled, deleted, or has a new password.
+/// Ends whatever a person holds: sessions with what was granted in them, and with `grants` everything that clients
+/// were given. For an account that is disabled, deleted, or has a new password. The clients of the sessions are told
+/// by a server that runs on the store within the hour (OpenID Connect Back-Channel Logout 1.0).
 ///
 /// # Errors
 /// [`StoreError`] when the store can't be asked; call it again then.
@@ -346,7 +371,9 @@ pub async fn end_everything(
     loop {
         let page = store.list_sessions(Some(subject), after.as_deref(), PAGE).await?;
         for session in page.iter().filter(|session| session.ended_at.is_none()) {
-            store.end_session(&session.session_id, now).await?;
+            if let Some(ended) = store.end_session(&session.session_id, now).await? {
+                logout::session_over_in(store, &ended, now).await?;
+            }
         }
         match page.last() {
             Some(last) if page.len() >= PAGE as usize => after = Some(last.session_id.clone()),

@@ -193,6 +193,18 @@ pub(crate) struct AccountPage {
     pub(crate) passkeys: Vec<PasskeyLine>,
     pub(crate) sessions: Vec<SessionLine>,
     pub(crate) clients: Vec<ClientLine>,
+    /// What waits for an answer of the person (CIBA).
+    pub(crate) waiting: Vec<WaitingLine>,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct WaitingLine {
+    /// The client's name.
+    pub(crate) name: String,
+    /// What the person compares with the other device.
+    pub(crate) message: Option<String>,
+    /// Where the person answers.
+    pub(crate) link: String,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]

@@ -336,6 +336,7 @@ async fn keep(
         key_sha256: digest(&id),
         alias_sha256: None,
         client_id: None,
+        subject: None,
         payload: json!({"binding": ceremony.binding(), "state": state}),
         revision: 0,
         created_at: now,

@@ -19,6 +19,7 @@ pub(crate) fn routes(base: &str) -> Router<AuthorizationServer> {
         .route(&at(logout::PATH), get(logout::show).post(logout::submit))
         .route(&at(account::PATH), get(account::show).post(account::submit))
         .route(&at(account::PASSKEY_PATH), post(account::begin_passkey))
+        .route(&at(interactions::LIST_PATH), get(interactions::list))
         .route(&at(interactions::PATH), get(interactions::read).post(interactions::submit))
         .route(&at(interactions::RESUME_PATH), get(interactions::resume))
 }

@@ -7,6 +7,7 @@ use minijinja::value::Serde;
 use super::model::{
     AccountPage, ClientCard, ClientLine, ConsentPage, DetailCard, DeviceConfirmPage, DevicePage, DonePage,
     ErrorPage, Field, FormPostPage, LoginPage, LogoutPage, Node, Page, PasskeyLine, ScopeLine, SessionLine,
+    WaitingLine,
 };
 
 /// A text that no page may show as it is.
@@ -120,5 +121,6 @@ fn account() -> AccountPage {
         passkeys: vec![PasskeyLine { id: "id".into(), name: text(), added: "2027-01-15".into() }],
         sessions: vec![SessionLine { id: "id".into(), since: "2027-01-15".into(), current: true }],
         clients: vec![ClientLine { client_id: text(), name: text(), scope: text() }],
+        waiting: vec![WaitingLine { name: text(), message: Some(text()), link: "/approve?request=x".into() }],
     }
 }

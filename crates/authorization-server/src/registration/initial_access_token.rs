@@ -46,6 +46,7 @@ pub(crate) async fn issue(
         key_sha256: digest(&token),
         alias_sha256: Some(digest(&access.id)),
         client_id: None,
+        subject: None,
         payload: serde_json::to_value(&access).unwrap_or(Value::Null),
         revision: 0,
         created_at: now,

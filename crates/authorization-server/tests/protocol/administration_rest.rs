@@ -142,6 +142,7 @@ async fn an_ended_session_takes_its_grants_with_it_and_a_disabled_account_its_se
         subject: "alice".into(),
         username: "alice".into(),
         password_hash: None,
+        user_code_hash: None,
         claims: json!({}),
         passkeys: json!([]),
         disabled: false,

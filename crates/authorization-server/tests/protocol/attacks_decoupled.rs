@@ -147,10 +147,8 @@ async fn a_ping_goes_to_the_registered_address_and_to_who_wants_one() {
     ciba::approve(&world, "allow").await;
     world.requested(with_evil("pinged")).await;
     ciba::approve(&world, "allow").await;
-    while pings.0.lock().unwrap().is_empty() {
-        tokio::task::yield_now().await;
-    }
-    let told: Vec<_> = pings.0.lock().unwrap().iter().map(|(uri, ..)| uri.clone()).collect();
+    world.server.deliver_pings().await.unwrap();
+    let told: Vec<_> = pings.told().into_iter().map(|(uri, ..)| uri).collect();
     assert_eq!(told, ["https://client.example/ping"]);
 }
 
@@ -166,10 +164,11 @@ async fn the_notification_token_and_the_request_identifier_are_told_to_their_cli
     seen.push(page.html);
     seen.push(format!("{:?}", page.headers));
     ciba::approve(&world, "allow").await;
-    while pings.0.lock().unwrap().is_empty() {
-        tokio::task::yield_now().await;
-    }
-    let (_, bearer, body) = pings.0.lock().unwrap().pop().unwrap();
+    let queued = world.store.list_pending(PendingKind::BackchannelPing, None, 10).await.unwrap();
+    assert_eq!(queued.len(), 1);
+    seen.extend(queued.iter().map(|record| record.payload.to_string()));
+    world.server.deliver_pings().await.unwrap();
+    let (_, bearer, body) = pings.told().pop().unwrap();
     assert_eq!((bearer.as_str(), body), (token, json!({"auth_req_id": id})));
     world.server.flush_audit().await;
     let filter = bindery_store::record::AuditFilter::default();

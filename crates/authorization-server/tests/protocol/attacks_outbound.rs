@@ -156,6 +156,7 @@ async fn knock(world: &World, uri: &str) {
 
     world.requested(world.usual("pinged")).await;
     ciba::approve(world, "allow").await;
+    world.server.deliver_pings().await.unwrap();
 }
 
 /// The log, once it holds `part` so often.

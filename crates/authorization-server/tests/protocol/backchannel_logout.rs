@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use axum::Form;
 use axum::routing::post;
+use bindery_authorization_server::people::accounts;
 use bindery_authorization_server::{ClientKeysConfiguration, HttpKeySetFetcher};
 use bindery_core::encoding::base64url;
+use bindery_core::time::UnixTime;
 use bindery_http::ClientCertificates;
 use bindery_http::listener::{Limits, Listener};
 use bindery_http::tls::ServerTls;
@@ -98,6 +100,40 @@ async fn a_message_waits_in_the_store_for_whoever_comes_next_and_is_sent_by_one(
     scene.world.advance(600);
     scene.world.server.deliver_logouts().await.unwrap();
     assert_eq!(scene.receiver.told().len(), 2, "it has been taken");
+}
+
+/// A command beside the server ends what a person holds; the running server tells the clients of it.
+#[tokio::test]
+async fn a_command_that_ends_a_persons_sessions_leaves_it_to_the_server_to_tell_their_clients() {
+    for grants in [true, false] {
+        let scene = scene().await;
+        let browser = Browser::new(&scene.world);
+        let web = scene.tokens(&browser, "web", "openid read").await;
+        scene.tokens(&browser, "quiet", "openid read").await;
+        let elsewhere = scene.tokens(&Browser::new(&scene.world), "other-web", "openid read").await;
+        let account = scene.world.store.find_account_by_username("alice").await.unwrap().unwrap();
+        let now = UnixTime::from_seconds(scene.world.now());
+        accounts::end_everything(&*scene.world.store, &account.subject, grants, now).await.unwrap();
+        assert!(scene.receiver.told().is_empty(), "the command calls nobody");
+        // As by a server that starts afterwards, and by one that runs.
+        let another = scene.another().await;
+        another.deliver_logouts().await.unwrap();
+        scene.world.server.deliver_logouts().await.unwrap();
+        let told = scene.receiver.told();
+        let mut sessions: Vec<_> = told
+            .iter()
+            .map(|(_, body)| said_in(body.strip_prefix("logout_token=").unwrap())["sid"].to_string())
+            .collect();
+        let mut expected = vec![web.claims()["sid"].to_string(), elsewhere.claims()["sid"].to_string()];
+        sessions.sort();
+        expected.sort();
+        assert_eq!(sessions, expected, "each session's client once, and `quiet` not at all");
+        assert!(!scene.refreshes("web", &web).await, "what was granted in a session ends with it");
+        // Once more does nothing more.
+        accounts::end_everything(&*scene.world.store, &account.subject, grants, now).await.unwrap();
+        scene.world.server.deliver_logouts().await.unwrap();
+        assert_eq!(scene.receiver.told().len(), 2);
+    }
 }
 
 #[tokio::test]

@@ -17,7 +17,22 @@ pub(crate) const GRANT: &str = "urn:openid:params:grant-type:ciba";
 
 /// What was posted where, with which bearer token.
 #[derive(Default)]
-pub(crate) struct Pings(pub(crate) Mutex<Vec<(String, String, Value)>>, pub(crate) tokio::sync::Notify);
+pub(crate) struct Pings {
+    told: Mutex<Vec<(String, String, Value)>>,
+    /// What is answered in place of 204; `None` is no answer.
+    answer: Mutex<Option<Option<u16>>>,
+}
+
+impl Pings {
+    /// Where, with which bearer token, and what.
+    pub(crate) fn told(&self) -> Vec<(String, String, Value)> {
+        self.told.lock().unwrap().clone()
+    }
+
+    pub(crate) fn answering(&self, status: Option<u16>) {
+        *self.answer.lock().unwrap() = Some(status);
+    }
+}
 
 #[async_trait]
 impl Outbound for Pings {
@@ -28,9 +43,8 @@ impl Outbound for Pings {
     async fn post(&self, uri: &str, notification: Notification) -> Result<u16, OutboundFailed> {
         let bearer = notification.bearer.map(|token| token.to_string()).unwrap_or_default();
         let body = serde_json::from_slice(&notification.body).unwrap();
-        self.0.lock().unwrap().push((uri.into(), bearer, body));
-        self.1.notify_one();
-        Ok(204)
+        self.told.lock().unwrap().push((uri.into(), bearer, body));
+        self.answer.lock().unwrap().unwrap_or(Some(204)).ok_or(OutboundFailed)
     }
 }
 
@@ -259,10 +273,11 @@ async fn a_client_is_told_with_its_own_token_that_there_is_an_answer() {
     let (world, pings) = world_with(json!({})).await;
     let key = key();
     let id = world.requested(world.usual("pinged")).await;
-    assert!(pings.0.lock().unwrap().is_empty());
+    world.server.deliver_pings().await.unwrap();
+    assert!(pings.told().is_empty());
     approve(&world, "deny").await;
-    pings.1.notified().await;
-    let told = pings.0.lock().unwrap().pop().unwrap();
+    world.server.deliver_pings().await.unwrap();
+    let told = pings.told().pop().unwrap();
     let expected = ("https://client.example/ping".to_owned(), "the-clients-own-token".to_owned());
     assert_eq!((told.0, told.1), expected);
     assert_eq!(told.2, json!({"auth_req_id": id}), "and not what it is");
@@ -324,7 +339,7 @@ async fn what_metadata_says_of_it_is_what_is_done() {
     let document = world.dispatch(request.body(axum::body::Body::empty()).unwrap(), None).await.body;
     assert_eq!(document["backchannel_authentication_endpoint"], format!("{ISSUER}/bc-authorize"));
     assert_eq!(document["backchannel_token_delivery_modes_supported"], json!(["poll", "ping"]));
-    assert_eq!(document["backchannel_user_code_parameter_supported"], false);
+    assert_eq!(document["backchannel_user_code_parameter_supported"], true);
     let algorithms = document["backchannel_authentication_request_signing_alg_values_supported"].as_array();
     assert!(algorithms.unwrap().contains(&json!("ES256")));
 }

@@ -129,7 +129,7 @@ impl Scene {
         self.world.another_that_calls(self.configuration.clone(), self.receiver.clone()).await
     }
 
-    async fn refreshes(&self, client_id: &str, tokens: &Tokens) -> bool {
+    pub(crate) async fn refreshes(&self, client_id: &str, tokens: &Tokens) -> bool {
         let world = &self.world;
         let call = world.refresh(client_id, &tokens.refresh_token).assertion(world.assertion(client_id));
         world.send(call.dpop(world.proof(&tokens.key))).await.status.is_success()

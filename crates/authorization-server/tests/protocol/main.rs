@@ -21,6 +21,8 @@ mod backchannel_logout;
 mod blocked_keys;
 mod browser;
 mod ciba;
+mod ciba_pings;
+mod ciba_waiting;
 mod client_authentication;
 mod client_keys;
 mod client_races;

@@ -137,6 +137,8 @@ passing_on! {
         spend_pending(kind: PendingKind, key: &Sha256Digest, now: UnixTime) -> Spending;
         redeem_pending(kind: PendingKind, key: &Sha256Digest, now: UnixTime, grant: &GrantRecord, refresh: Option<&RefreshTokenRecord>) -> Spending;
         list_pending(kind: PendingKind, after: Option<&Sha256Digest>, limit: u32) -> Vec<PendingRecord>;
+        list_waiting(kind: PendingKind, subject: &str, now: UnixTime, limit: u32) -> Vec<PendingRecord>;
+        count_waiting(kind: PendingKind, client_id: &str, now: UnixTime) -> u64;
         {
             async fn claim_once(&self, entry: ReplayEntry<'_>, now: UnixTime) -> ReplayOutcome {
                 match self.fails("claim_once") {

@@ -449,8 +449,8 @@ impl World {
         granted.await.unwrap().refresh_token.to_string()
     }
 
-    /// Somebody who can sign in, with the claims that `profile` and `email` stand for.
-    pub(crate) async fn account(&self, username: &str, password: &str) {
+    /// Somebody who can sign in, with the claims that `profile` and `email` stand for; gives the subject.
+    pub(crate) async fn account(&self, username: &str, password: &str) -> String {
         use bindery_authorization_server::people::accounts::{self, NewAccount};
         let claims =
             json!({"name": "Alice Example", "email": "alice@client.example", "email_verified": true});
@@ -460,7 +460,7 @@ impl World {
             claims: claims.as_object().unwrap().clone(),
             subject: None,
         };
-        accounts::add(&*self.store, new, 8, self.clock.now()).await.unwrap();
+        accounts::add(&*self.store, new, 8, self.clock.now()).await.unwrap().subject
     }
 
     pub(crate) fn refresh(&self, client_id: &str, token: &str) -> Call {

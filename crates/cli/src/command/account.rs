@@ -48,6 +48,9 @@ enum Action {
     Enable(Name),
     /// Set a new password and end all sessions; asks for it, or reads it from standard input
     Passwd(Name),
+    /// Set the code that clients without a browser must send to ask this person; asks for it, or reads it from
+    /// standard input
+    UserCode(UserCode),
     /// Let an account sign in at once that is locked after too many wrong passwords
     Unlock(Name),
     /// Delete an account with its sessions and all that clients hold of it
@@ -58,6 +61,15 @@ enum Action {
 struct Name {
     /// The user name
     username: String,
+}
+
+#[derive(Debug, Args)]
+struct UserCode {
+    /// The user name
+    username: String,
+    /// Take the code away: any client that may ask people may ask this person
+    #[arg(long)]
+    remove: bool,
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +116,7 @@ pub(crate) async fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Re
             Ok(Status::Done)
         }
         Action::Passwd(name) => set_password(store, &name.username, minimum, now, out).await,
+        Action::UserCode(code) => set_user_code(store, &code, now, out).await,
         Action::Unlock(name) => {
             let unlock = |account: &mut AccountRecord| {
                 account.failed_logins = 0;
@@ -218,6 +231,23 @@ async fn set_password(
     Ok(Status::Done)
 }
 
+async fn set_user_code(
+    store: &dyn AuthorizationStore,
+    arguments: &UserCode,
+    now: UnixTime,
+    out: &mut dyn Write,
+) -> anyhow::Result<Status> {
+    let username = &arguments.username;
+    find(store, username).await?;
+    let (hash, done) = match arguments.remove {
+        true => (None, "removed the user code of"),
+        false => (Some(accounts::hash_user_code(&read_secret("user code")?)?), "set the user code of"),
+    };
+    change(store, username, now, |account| account.user_code_hash.clone_from(&hash)).await?;
+    writeln!(out, "{done} {username}")?;
+    Ok(Status::Done)
+}
+
 async fn find(store: &dyn AuthorizationStore, username: &str) -> anyhow::Result<AccountRecord> {
     accounts::find(store, username)
         .await
@@ -235,20 +265,27 @@ async fn change(
         .with_context(|| format!("account {username:?}; `bindery account list` names them all"))
 }
 
-/// Twice from a terminal, without echo; one line from anything else.
 fn read_new_password() -> anyhow::Result<Zeroizing<String>> {
+    read_secret("password")
+}
+
+/// Twice from a terminal, without echo; one line from anything else.
+fn read_secret(what: &str) -> anyhow::Result<Zeroizing<String>> {
     if std::io::stdin().is_terminal() {
-        let prompt = |text| rpassword::prompt_password(text).map(Zeroizing::new);
-        let password = prompt("New password: ").context("the password can't be read")?;
-        if *password != *prompt("Once more: ").context("the password can't be read")? {
-            bail!("the two passwords differ; try again");
+        let prompt = |text: String| rpassword::prompt_password(text).map(Zeroizing::new);
+        let unreadable = || format!("the {what} can't be read");
+        let secret = prompt(format!("New {what}: ")).with_context(unreadable)?;
+        if *secret != *prompt("Once more: ".to_owned()).with_context(unreadable)? {
+            bail!("the two differ; try again");
         }
-        return Ok(password);
+        return Ok(secret);
     }
     let mut line = Zeroizing::new(String::with_capacity(2 * MAXIMUM_PASSWORD));
     let most = u64::try_from(2 * MAXIMUM_PASSWORD).unwrap_or(u64::MAX);
     let read = std::io::stdin().lock().take(most).read_line(&mut line);
-    read.context("the password can't be read from standard input; give it as one line of UTF-8")?;
+    read.with_context(|| {
+        format!("the {what} can't be read from standard input; give it as one line of UTF-8")
+    })?;
     Ok(Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
@@ -267,6 +304,7 @@ fn shown(account: &AccountRecord) -> Value {
         "subject": account.subject,
         "state": state(account, SystemClock.now()),
         "has_password": account.password_hash.is_some(),
+        "has_user_code": account.user_code_hash.is_some(),
         "passkeys": account.passkeys.as_array().map_or(0, Vec::len),
         "claims": account.claims,
         "failed_logins": account.failed_logins,

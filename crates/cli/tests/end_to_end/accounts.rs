@@ -67,6 +67,23 @@ fn an_account_is_made_shown_changed_and_deleted() {
 }
 
 #[test]
+fn a_user_code_is_set_hashed_and_taken_away() {
+    let place = Place::new();
+    said(&place.account(&["add", "alice"], PASSWORD));
+    assert!(
+        said(&place.account(&["user-code", "alice"], "4711 alice")).contains("set the user code of alice")
+    );
+    let shown = said(&place.account(&["show", "alice"], ""));
+    assert!(shown.contains("\"has_user_code\": true") && !shown.contains("argon2"), "{shown}");
+    let stored = std::fs::read(place.directory.path().join("bindery.db")).unwrap();
+    assert!(!stored.windows(10).any(|part| part == b"4711 alice"), "the code itself is nowhere");
+    let short = place.account(&["user-code", "alice"], "123");
+    assert!(String::from_utf8_lossy(&short.stderr).contains("4 to 128 bytes"), "{short:?}");
+    said(&place.account(&["user-code", "alice", "--remove"], ""));
+    assert!(said(&place.account(&["show", "alice"], "")).contains("\"has_user_code\": false"));
+}
+
+#[test]
 fn refuses_names_and_passwords_that_break_a_rule_and_says_which() {
     let place = Place::new();
     for (arguments, password, reason) in [

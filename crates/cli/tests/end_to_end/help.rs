@@ -31,6 +31,7 @@ fn help_says_what_it_said() {
         &["account", "disable"],
         &["account", "enable"],
         &["account", "passwd"],
+        &["account", "user-code"],
         &["account", "unlock"],
         &["account", "delete"],
         &["client"],

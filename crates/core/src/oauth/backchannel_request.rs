@@ -17,6 +17,8 @@ pub const MAXIMUM_BINDING_MESSAGE: usize = 64;
 pub const MAXIMUM_NOTIFICATION_TOKEN: usize = 1024;
 /// The longest `login_hint`, in bytes.
 const MAXIMUM_LOGIN_HINT: usize = 512;
+/// The longest `user_code`, in bytes.
+pub const MAXIMUM_USER_CODE: usize = 128;
 /// The longest `id_token_hint`, in bytes.
 const MAXIMUM_ID_TOKEN_HINT: usize = 16 * 1024;
 
@@ -46,6 +48,8 @@ pub struct BackchannelRequest {
     pub notification_token: Option<Zeroizing<String>>,
     /// `requested_expiry`, in seconds.
     pub requested_expiry: Option<u64>,
+    /// `user_code`: what the person told the client so that it may ask (section 7.1).
+    pub user_code: Option<Zeroizing<String>>,
 }
 
 /// Neither hints nor tokens.
@@ -66,7 +70,8 @@ pub enum BackchannelRefused {
     Malformed,
     /// Not exactly one hint says whom the client means.
     Hints,
-    /// `login_hint_token` is not read here.
+    /// `login_hint_token` is not read here: CIBA defines neither its issuer nor its form (section 7.1), and a hint
+    /// whose issuer nobody vouches for would name whomever it likes.
     HintToken,
     /// Nobody is known by the hint.
     UnknownPerson,
@@ -76,6 +81,14 @@ pub enum BackchannelRefused {
     NotificationToken,
     /// `requested_expiry` is not a positive number of seconds.
     RequestedExpiry,
+    /// The person is asked by those alone who send the person's code, and there is none.
+    UserCodeMissing,
+    /// `user_code` is not the person's.
+    UserCode,
+    /// As many requests wait for the person as may.
+    TooManyForPerson,
+    /// As many requests of the client wait as may.
+    TooManyOfClient,
     /// The scope does not hold `openid` (section 7.1).
     NotOpenid,
     /// The request must be signed.
@@ -85,7 +98,16 @@ pub enum BackchannelRefused {
 }
 
 impl BackchannelRefused {
-    /// `error`, machine-readable reason and fixed sentence; the status is 400.
+    /// The status: 400 (section 13), but for who asks too much (RFC 6585 section 4).
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::TooManyForPerson | Self::TooManyOfClient => 429,
+            _ => 400,
+        }
+    }
+
+    /// `error`, machine-readable reason and fixed sentence.
     #[must_use]
     pub const fn form(self) -> (&'static str, &'static str, &'static str) {
         const REQUEST: &str = "invalid_request";
@@ -113,6 +135,24 @@ impl BackchannelRefused {
             Self::RequestedExpiry => {
                 (REQUEST, "requested_expiry", "The requested_expiry is not a positive number of seconds.")
             }
+            Self::UserCodeMissing => (
+                "missing_user_code",
+                "user_code_missing",
+                "The person is asked by those alone who send the user_code of the person.",
+            ),
+            Self::UserCode => {
+                ("invalid_user_code", "user_code", "The user_code is not the one of the person.")
+            }
+            Self::TooManyForPerson => (
+                "temporarily_unavailable",
+                "too_many_for_person",
+                "Too many requests wait for the person: ask again later.",
+            ),
+            Self::TooManyOfClient => (
+                "temporarily_unavailable",
+                "too_many_of_client",
+                "Too many requests of the client wait: ask again later.",
+            ),
             Self::NotOpenid => ("invalid_scope", "scope_openid", "The scope must hold openid."),
             Self::SignedRequestRequired => (
                 REQUEST,
@@ -159,6 +199,7 @@ impl BackchannelRequest {
             binding_message: binding_message(members)?,
             notification_token: if pinged { Some(notification_token(members)?) } else { None },
             requested_expiry: requested_expiry(members)?,
+            user_code: user_code(members)?,
         })
     }
 }
@@ -205,6 +246,14 @@ fn notification_token(members: &Map<String, Value>) -> Result<Zeroizing<String>,
         && !body.is_empty()
         && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte));
     if fits { Ok(Zeroizing::new(token.into())) } else { Err(BackchannelRefused::NotificationToken) }
+}
+
+/// A code that is longer than any may be is nobody's, like every other wrong one.
+fn user_code(members: &Map<String, Value>) -> Result<Option<Zeroizing<String>>, BackchannelRefused> {
+    match text(members, "user_code")? {
+        Some(code) if code.len() > MAXIMUM_USER_CODE => Err(BackchannelRefused::UserCode),
+        code => Ok(code.map(|code| Zeroizing::new(code.into()))),
+    }
 }
 
 fn requested_expiry(members: &Map<String, Value>) -> Result<Option<u64>, BackchannelRefused> {
@@ -257,6 +306,8 @@ mod tests {
             (json!({"requested_expiry": 0}), Refused::RequestedExpiry),
             (json!({"requested_expiry": "-1"}), Refused::RequestedExpiry),
             (json!({"requested_expiry": 1.5}), Refused::RequestedExpiry),
+            (json!({"user_code": 1234}), Refused::Malformed),
+            (json!({"user_code": "1".repeat(129)}), Refused::UserCode),
         ] {
             assert_eq!(parse(&changes).err(), Some(refused), "{changes}");
             let (code, reason, sentence) = refused.form();

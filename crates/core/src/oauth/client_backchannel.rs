@@ -17,6 +17,8 @@ pub struct BackchannelMetadata {
     pub delivery: TokenDelivery,
     /// `backchannel_authentication_request_signing_alg`; with it, requests must be signed so.
     pub request_algorithm: Option<SignatureAlgorithm>,
+    /// `backchannel_user_code_parameter`: whether the client asks people for their codes and sends them.
+    pub user_code: bool,
 }
 
 /// How a client gets its tokens.
@@ -38,13 +40,7 @@ impl BackchannelMetadata {
         let mode = reader.one_of(MODE, &["poll", "ping"])?;
         let endpoint = reader.https_url("backchannel_client_notification_endpoint")?;
         let request_algorithm = reader.algorithm("backchannel_authentication_request_signing_alg")?;
-        if reader.flag("backchannel_user_code_parameter")? {
-            return Err(invalid(
-                "backchannel_user_code_parameter",
-                "the server knows no codes of people (CIBA Core section 7.1)",
-                "remove it",
-            ));
-        }
+        let user_code = reader.flag("backchannel_user_code_parameter")?;
         if !grant_types.iter().any(|grant| grant == CIBA_GRANT) {
             return match mode {
                 None => Ok(None),
@@ -77,6 +73,6 @@ impl BackchannelMetadata {
                 ));
             }
         };
-        Ok(Some(Self { delivery, request_algorithm }))
+        Ok(Some(Self { delivery, request_algorithm, user_code }))
     }
 }

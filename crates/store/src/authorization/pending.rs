@@ -105,6 +105,23 @@ pub trait PendingStore: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<PendingRecord>, StoreError>;
 
+    /// At most `limit` things of a kind that wait for `subject` and are live at `now`, the oldest first.
+    async fn list_waiting(
+        &self,
+        kind: PendingKind,
+        subject: &str,
+        now: UnixTime,
+        limit: u32,
+    ) -> Result<Vec<PendingRecord>, StoreError>;
+
+    /// How many things of a kind of a client wait for somebody and are live at `now`.
+    async fn count_waiting(
+        &self,
+        kind: PendingKind,
+        client_id: &str,
+        now: UnixTime,
+    ) -> Result<u64, StoreError>;
+
     /// Claims a single-use thing with the promises of [`ReplayStore`](crate::ReplayStore); trouble is
     /// [`ReplayOutcome::Unavailable`].
     async fn claim_once(&self, entry: ReplayEntry<'_>, now: UnixTime) -> ReplayOutcome;

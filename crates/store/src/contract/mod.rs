@@ -93,6 +93,7 @@ macro_rules! __contract_suite {
             grants_are_listed_by_page_and_by_what_is_asked,
             revoking_by_filter_reaches_those_and_no_others,
             a_pending_thing_is_found_as_it_was_stored_and_only_in_its_kind,
+            what_waits_for_a_person_is_listed_and_counted_while_it_is_live,
             of_many_spendings_of_one_thing_one_wins,
             of_many_redemptions_of_one_code_one_gives_a_grant,
             a_redemption_that_fails_spends_nothing,

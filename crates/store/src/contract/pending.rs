@@ -57,6 +57,43 @@ pub async fn of_many_spendings_of_one_thing_one_wins<B: Backend>(backend: &B) {
     }
 }
 
+/// What waits for a person is found by the person while it is live, the oldest first, and goes with the account.
+pub async fn what_waits_for_a_person_is_listed_and_counted_while_it_is_live<B: Backend>(backend: &B) {
+    use crate::record::PendingKind::BackchannelRequest;
+    let store = backend.open().await;
+    let waits = |name: &str, subject: Option<&str>, client: &str, made: i64| PendingRecord {
+        subject: subject.map(str::to_owned),
+        client_id: Some(client.to_owned()),
+        created_at: at(made),
+        alias_sha256: None,
+        ..pending(BackchannelRequest, name)
+    };
+    let (late, early) = (waits("1", Some("alice"), "a", 2), waits("2", Some("alice"), "b", 1));
+    let others = [waits("3", Some("bob"), "a", 0), waits("4", None, "a", 0)];
+    for record in [&late, &early, &others[0], &others[1]] {
+        store.insert_pending(record).await.unwrap();
+    }
+    let elsewhere = PendingRecord { kind: Interaction, ..waits("5", Some("alice"), "a", 0) };
+    store.insert_pending(&elsewhere).await.unwrap();
+    let listed = async |subject: &str, seconds: i64, limit: u32| {
+        store.list_waiting(BackchannelRequest, subject, at(seconds), limit).await.unwrap()
+    };
+    let counted =
+        async |client: &str, seconds: i64| store.count_waiting(BackchannelRequest, client, at(seconds)).await;
+    assert_eq!(listed("alice", 3, 10).await, [early.clone(), late.clone()]);
+    assert_eq!(listed("alice", 3, 1).await, std::slice::from_ref(&early));
+    assert_eq!((counted("a", 3).await.unwrap(), counted("b", 3).await.unwrap()), (2, 1));
+    assert_eq!((counted("c", 3).await.unwrap(), listed("carol", 3, 10).await), (0, Vec::new()));
+    let expiry = early.expires_at.seconds_since(at(0));
+    assert_eq!((listed("alice", expiry, 10).await, counted("a", expiry).await.unwrap()), (Vec::new(), 0));
+    let spent = store.spend_pending(BackchannelRequest, &digest("2"), at(3)).await.unwrap();
+    assert!(matches!(spent, Spending::Spent(_)));
+    assert_eq!((listed("alice", 3, 10).await, counted("b", 3).await.unwrap()), (vec![late], 0));
+    store.insert_account(&super::samples::account("alice")).await.unwrap();
+    store.delete_account("alice").await.unwrap();
+    assert_eq!((listed("alice", 3, 10).await, listed("bob", 3, 10).await.len()), (Vec::new(), 1));
+}
+
 /// RFC 6749 section 4.1.2: the others store nothing, not even for a moment.
 pub async fn of_many_redemptions_of_one_code_one_gives_a_grant<B: Backend>(backend: &B) {
     let store = backend.open().await;

@@ -20,6 +20,7 @@ pub async fn an_account_is_found_as_it_was_stored<B: Backend>(backend: &B) {
     assert_eq!(store.find_account_by_username("Plain@example.com").await.unwrap(), None);
     assert_eq!(store.find_account("alice@example.com").await.unwrap(), None);
     let changed = AccountRecord {
+        user_code_hash: Some("$argon2id$code".to_owned()),
         username: "alice".to_owned(),
         password_hash: Some("$argon2id$new".to_owned()),
         claims: json!({}),

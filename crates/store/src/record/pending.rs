@@ -30,13 +30,15 @@ pub enum PendingKind {
     LogoutRequest,
     /// A logout token that a client has yet to receive.
     BackchannelLogout,
+    /// The news for a client that a person has answered (CIBA section 10.2).
+    BackchannelPing,
     /// A request object that was fetched by reference (RFC 9101 section 5.2).
     RequestObject,
 }
 
 impl PendingKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::PushedRequest,
         Self::AuthorizationCode,
         Self::Interaction,
@@ -47,6 +49,7 @@ impl PendingKind {
         Self::LoginDecoy,
         Self::LogoutRequest,
         Self::BackchannelLogout,
+        Self::BackchannelPing,
         Self::RequestObject,
     ];
 
@@ -64,6 +67,7 @@ impl PendingKind {
             Self::LoginDecoy => "login_decoy",
             Self::LogoutRequest => "logout_request",
             Self::BackchannelLogout => "backchannel_logout",
+            Self::BackchannelPing => "backchannel_ping",
             Self::RequestObject => "request_object",
         }
     }
@@ -86,6 +90,8 @@ pub struct PendingRecord {
     pub alias_sha256: Option<Sha256Digest>,
     /// The client it belongs to, when it belongs to one.
     pub client_id: Option<String>,
+    /// The person it waits for, when it waits for one.
+    pub subject: Option<String>,
     /// What it stands for, as its owner wrote it.
     pub payload: Value,
     /// Counts the changes of the payload. A new record has 0.

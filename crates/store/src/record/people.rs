@@ -34,6 +34,9 @@ pub struct AccountRecord {
     pub username: String,
     /// The password's hash as a PHC string, when the account has a password.
     pub password_hash: Option<String>,
+    /// The hash of the code by which clients without a browser may ask the person (CIBA section 7.1), as a PHC
+    /// string, when the person has one.
+    pub user_code_hash: Option<String>,
     /// OpenID Connect standard claims (Core section 5.1), a JSON object.
     pub claims: Value,
     /// Public halves of passkeys, as their owner wrote them.

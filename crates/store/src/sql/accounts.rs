@@ -12,7 +12,7 @@ use crate::record::{AccountRecord, ConsentRecord, PendingRecord};
 
 macro_rules! columns {
     () => {
-        "subject, username, password_hash, claims, passkeys, disabled, failed_logins, failed_at, locked_until, \
+        "subject, username, password_hash, user_code_hash, claims, passkeys, disabled, failed_logins, failed_at, locked_until, \
          revision, created_at, updated_at"
     };
 }
@@ -115,11 +115,12 @@ async fn insert(c: &mut Connection, account: &AccountRecord) -> Result<(), Store
     let inserted = sqlx::query(concat!(
         "INSERT INTO accounts (",
         columns!(),
-        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
     ))
     .bind(&account.subject)
     .bind(&account.username)
     .bind(&account.password_hash)
+    .bind(&account.user_code_hash)
     .bind(json_text(&account.claims))
     .bind(json_text(&account.passkeys))
     .bind(account.disabled)
@@ -154,7 +155,8 @@ async fn find_by_username(c: &mut Connection, username: &str) -> Result<Option<A
 async fn update(c: &mut Connection, account: &AccountRecord) -> Result<AccountUpdate, StoreError> {
     let updated = sqlx::query(
         "UPDATE accounts SET username = $3, password_hash = $4, claims = $5, passkeys = $6, disabled = $7,
-             failed_logins = $8, failed_at = $9, locked_until = $10, updated_at = $11, revision = revision + 1
+             failed_logins = $8, failed_at = $9, locked_until = $10, updated_at = $11, user_code_hash = $12,
+             revision = revision + 1
          WHERE subject = $1 AND revision = $2",
     )
     .bind(&account.subject)
@@ -168,6 +170,7 @@ async fn update(c: &mut Connection, account: &AccountRecord) -> Result<AccountUp
     .bind(account.failed_at.map(UnixTime::as_seconds))
     .bind(account.locked_until.map(UnixTime::as_seconds))
     .bind(account.updated_at.as_seconds())
+    .bind(&account.user_code_hash)
     .execute(&mut *c)
     .await;
     let failed = insert_failed("changing an account", ("account", &account.subject), None);
@@ -234,6 +237,8 @@ async fn delete(c: &mut Connection, subject: &str) -> Result<(), StoreError> {
     if deleted.map_err(unavailable("removing an account"))?.rows_affected() == 0 {
         return Err(StoreError::unknown("account", subject));
     }
+    let waiting = sqlx::query("DELETE FROM pending WHERE subject = $1").bind(subject).execute(&mut *c).await;
+    waiting.map_err(unavailable("removing what waits for an account"))?;
     consents::remove(c, Some(subject), None).await.map(drop)
 }
 
@@ -243,6 +248,7 @@ fn read(row: &Row) -> Result<AccountRecord, StoreError> {
         subject: row.get("subject")?,
         username: row.get("username")?,
         password_hash: row.get("password_hash")?,
+        user_code_hash: row.get("user_code_hash")?,
         claims: row.json("claims")?,
         passkeys: row.json("passkeys")?,
         disabled: row.get("disabled")?,

@@ -7,7 +7,7 @@ use bindery_core::replay::{ReplayEntry, ReplayOutcome};
 use bindery_core::time::UnixTime;
 use serde_json::Value;
 
-use super::row::{Reading, insert_failed, json_text, stored_count, unavailable};
+use super::row::{Reading, insert_failed, is_nobodys, json_text, stored_count, unavailable};
 use super::{Connection, Row, Store, grants, reading, transaction, writing};
 use crate::authorization::{PendingStore, PendingUpdate, Spending, judge_unspent};
 use crate::error::StoreError;
@@ -15,7 +15,7 @@ use crate::record::{GrantRecord, PendingKind, PendingRecord, RefreshTokenRecord}
 
 macro_rules! columns {
     () => {
-        "kind, key_sha256, alias_sha256, client_id, payload, revision, created_at, expires_at, forget_at, spent_at"
+        "kind, key_sha256, alias_sha256, client_id, subject, payload, revision, created_at, expires_at, forget_at, spent_at"
     };
 }
 
@@ -96,6 +96,31 @@ impl PendingStore for Store {
         reading!(self, |c| list(c, kind, after, limit))
     }
 
+    async fn list_waiting(
+        &self,
+        kind: PendingKind,
+        subject: &str,
+        now: UnixTime,
+        limit: u32,
+    ) -> Result<Vec<PendingRecord>, StoreError> {
+        if is_nobodys(subject) {
+            return Ok(Vec::new());
+        }
+        reading!(self, |c| list_waiting(c, kind, subject, now, limit))
+    }
+
+    async fn count_waiting(
+        &self,
+        kind: PendingKind,
+        client_id: &str,
+        now: UnixTime,
+    ) -> Result<u64, StoreError> {
+        if is_nobodys(client_id) {
+            return Ok(0);
+        }
+        reading!(self, |c| count_waiting(c, kind, client_id, now))
+    }
+
     async fn claim_once(&self, entry: ReplayEntry<'_>, now: UnixTime) -> ReplayOutcome {
         self.claim(&entry, now).await
     }
@@ -105,12 +130,13 @@ pub(super) async fn insert(c: &mut Connection, record: &PendingRecord) -> Result
     let inserted = sqlx::query(concat!(
         "INSERT INTO pending (",
         columns!(),
-        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
     ))
     .bind(record.kind.as_str())
     .bind(&record.key_sha256[..])
     .bind(record.alias_sha256.as_ref().map(|digest| &digest[..]))
     .bind(&record.client_id)
+    .bind(&record.subject)
     .bind(json_text(&record.payload))
     .bind(stored_count(record.revision))
     .bind(record.created_at.as_seconds())
@@ -238,6 +264,46 @@ async fn list(
     rows.map_err(unavailable("listing pending records"))?.iter().map(read).collect()
 }
 
+async fn list_waiting(
+    c: &mut Connection,
+    kind: PendingKind,
+    subject: &str,
+    now: UnixTime,
+    limit: u32,
+) -> Result<Vec<PendingRecord>, StoreError> {
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM pending WHERE subject = $1 AND kind = $2 AND spent_at IS NULL AND expires_at > $3
+         ORDER BY created_at, key_sha256 LIMIT $4"
+    ))
+    .bind(subject)
+    .bind(kind.as_str())
+    .bind(now.as_seconds())
+    .bind(i64::from(limit))
+    .fetch_all(c)
+    .await;
+    rows.map_err(unavailable("listing what waits"))?.iter().map(read).collect()
+}
+
+async fn count_waiting(
+    c: &mut Connection,
+    kind: PendingKind,
+    client_id: &str,
+    now: UnixTime,
+) -> Result<u64, StoreError> {
+    let counted = sqlx::query_scalar::<_, i64>(
+        "SELECT count(*) FROM pending WHERE client_id = $1 AND kind = $2 AND subject IS NOT NULL
+             AND spent_at IS NULL AND expires_at > $3",
+    )
+    .bind(client_id)
+    .bind(kind.as_str())
+    .bind(now.as_seconds())
+    .fetch_one(c)
+    .await;
+    Ok(u64::try_from(counted.map_err(unavailable("counting what waits"))?).unwrap_or_default())
+}
+
 fn read(row: &Row) -> Result<PendingRecord, StoreError> {
     let row = Reading::named(row, "pending record", "kind");
     Ok(PendingRecord {
@@ -245,6 +311,7 @@ fn read(row: &Row) -> Result<PendingRecord, StoreError> {
         key_sha256: row.digest("key_sha256")?,
         alias_sha256: row.digest_if_any("alias_sha256")?,
         client_id: row.get("client_id")?,
+        subject: row.get("subject")?,
         payload: row.json("payload")?,
         revision: row.count("revision")?,
         created_at: row.time("created_at")?,

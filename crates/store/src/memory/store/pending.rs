@@ -51,6 +51,12 @@ impl PendingTable {
         judge_unspent(self.records.get(&(kind, *key)).cloned(), now)
     }
 
+    /// What waits for a person and is live at `now`.
+    fn waiting(&self, kind: PendingKind, now: UnixTime) -> impl Iterator<Item = &PendingRecord> {
+        let of_kind = self.records.range((kind, [0; 32])..=(kind, [0xff; 32])).map(|(_, record)| record);
+        of_kind.filter(move |one| one.subject.is_some() && one.spent_at.is_none() && now < one.expires_at)
+    }
+
     /// Keeps what `keeps` says, and says how many it did not.
     pub(super) fn retain(&mut self, keeps: impl Fn(&PendingRecord) -> bool) -> u64 {
         let before = self.records.len();
@@ -138,6 +144,32 @@ impl PendingStore for MemoryStore {
         let records = self.lock()?;
         let behind = records.pending.records.range((from, Bound::Included((kind, [0xff; 32]))));
         Ok(behind.map(|(_, record)| record).take(limit as usize).cloned().collect())
+    }
+
+    async fn list_waiting(
+        &self,
+        kind: PendingKind,
+        subject: &str,
+        now: UnixTime,
+        limit: u32,
+    ) -> Result<Vec<PendingRecord>, StoreError> {
+        let records = self.lock()?;
+        let theirs = records.pending.waiting(kind, now).filter(|one| one.subject.as_deref() == Some(subject));
+        let mut theirs: Vec<_> = theirs.cloned().collect();
+        theirs.sort_by_key(|record| (record.created_at, record.key_sha256));
+        theirs.truncate(limit as usize);
+        Ok(theirs)
+    }
+
+    async fn count_waiting(
+        &self,
+        kind: PendingKind,
+        client_id: &str,
+        now: UnixTime,
+    ) -> Result<u64, StoreError> {
+        let records = self.lock()?;
+        let waiting = records.pending.waiting(kind, now);
+        Ok(waiting.filter(|record| record.client_id.as_deref() == Some(client_id)).count() as u64)
     }
 
     async fn claim_once(&self, entry: ReplayEntry<'_>, now: UnixTime) -> ReplayOutcome {

@@ -183,6 +183,7 @@ impl AccountStore for MemoryStore {
         let removed = removed.ok_or_else(|| StoreError::unknown("account", subject))?;
         records.accounts.usernames.remove(&removed.username);
         records.consents.retain(|(owner, _), _| owner != subject);
+        records.pending.retain(|record| record.subject.as_deref() != Some(subject));
         Ok(())
     }
 
