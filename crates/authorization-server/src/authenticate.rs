@@ -131,7 +131,7 @@ async fn confirm(
         return Err(refused.unwrap_or(ClientAuthenticationFailure::UnknownClient));
     };
     let verified = server
-        .decide_by_keys(&client.metadata.keys, now, |keys| {
+        .decide_by_keys(&client.metadata, now, |keys| {
             let (metadata, disabled) = (&client.metadata, client.disabled);
             verify(credentials, Some(&RegisteredClient { metadata, keys, disabled }), &context)
         })

@@ -38,7 +38,7 @@ pub(crate) async fn encrypt_for_client(
         server.audit.record(AuditEvent::NotEncrypted { client_id: &client.client_id, reason });
         NotEncrypted
     };
-    let encrypted = server.decide_by_keys(&client.keys, now, |set| {
+    let encrypted = server.decide_by_keys(client, now, |set| {
         let fits = |jwk: &&EncryptionJwk| jwk.allows(encryption.key_management);
         let jwk = set.encryption_keys.iter().find(fits).ok_or(NoRecipient::Lacking)?;
         let recipient = Recipient {

@@ -165,7 +165,7 @@ async fn keys_of(
     let mut keys = Vec::new();
     if let Some(client) = client.filter(|client| !matches!(client.metadata.keys, ClientKeys::None)) {
         // A key set that can't be fetched any more verifies nothing either.
-        if let Ok(set) = server.client_keys.keys(&client.metadata.keys, now, false).await {
+        if let Ok(set) = server.client_keys.keys(&client.metadata, now, false).await {
             keys.extend(thumbprints_of(&set));
         }
     }

@@ -169,9 +169,8 @@ async fn verify(
         accepted_since: server.store.claims_since(),
         unsigned: rules.unsigned_request_objects(),
     };
-    let verified = server.decide_by_keys(&metadata.keys, now, |keys| {
-        verify_request_object(object, metadata, keys, &policy, &AwsLc)
-    });
+    let verified = server
+        .decide_by_keys(metadata, now, |keys| verify_request_object(object, metadata, keys, &policy, &AwsLc));
     let verified = verified.await.map_err(|refused| {
         let client_id = &metadata.client_id;
         server.audit.record(AuditEvent::RequestObjectRefused { client_id, reason: refused.reason() });

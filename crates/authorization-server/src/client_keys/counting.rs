@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bindery_core::client_auth::ClientAuthenticationFailure;
 use bindery_core::client_auth::private_key_jwt::AssertionRefused;
 use bindery_core::jose::jwk::JwkSet;
-use bindery_core::oauth::client_metadata::ClientKeys;
+use bindery_core::oauth::client_metadata::{ClientKeys, ClientMetadata};
 use bindery_core::oauth::request_object::RequestObjectRefused;
 use bindery_core::time::UnixTime;
 
@@ -47,16 +47,16 @@ impl Server {
     /// What `decide` refuses, or that the keys can't be had.
     pub(crate) async fn decide_by_keys<T, E: DecidedByKeys>(
         &self,
-        keys: &ClientKeys,
+        client: &ClientMetadata,
         now: UnixTime,
         decide: impl Fn(&JwkSet) -> Result<T, E>,
     ) -> Result<T, E> {
         let attempt = async |unknown_key: bool| {
-            let set = self.keys_of(keys, now, unknown_key).await.map_err(|_| E::UNAVAILABLE)?;
+            let set = self.keys_of(client, now, unknown_key).await.map_err(|_| E::UNAVAILABLE)?;
             decide(&set)
         };
         match attempt(false).await {
-            Err(refused) if refused.lacks_a_key() && matches!(keys, ClientKeys::Uri(_)) => {
+            Err(refused) if refused.lacks_a_key() && matches!(client.keys, ClientKeys::Uri(_)) => {
                 attempt(true).await
             }
             outcome => outcome,
@@ -65,11 +65,11 @@ impl Server {
 
     async fn keys_of(
         &self,
-        keys: &ClientKeys,
+        client: &ClientMetadata,
         now: UnixTime,
         unknown_key: bool,
     ) -> Result<Arc<JwkSet>, KeySetUnavailable> {
-        let set = self.client_keys.keys(keys, now, unknown_key).await?;
+        let set = self.client_keys.keys(client, now, unknown_key).await?;
         Ok(self.blocked_keys.without_blocked(set))
     }
 }

@@ -126,7 +126,7 @@ async fn verify(
         unsigned: false,
     };
     let algorithm = registered.request_algorithm.map(RequestObjectAlgorithm::Signed);
-    let decided = server.decide_by_keys(&metadata.keys, now, |keys| {
+    let decided = server.decide_by_keys(metadata, now, |keys| {
         verify_request_claims(jwt, &metadata.client_id, algorithm, keys, &policy, &AwsLc)
     });
     decided.await

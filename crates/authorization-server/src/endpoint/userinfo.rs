@@ -33,11 +33,12 @@ const MAXIMUM_BODY: usize = 20 * 1024;
 
 pub(crate) async fn answer(State(server): State<AuthorizationServer>, request: Request) -> Response {
     let server = &*server.0;
-    let now = server.clock.now();
     let (mut parts, body) = request.into_parts();
     if parts.method == Method::POST && server.settings.rules.server().access_token_in_form() {
         take_from_form(&mut parts, body).await;
     }
+    // After the body, which may take its time: a proof or a token that has expired meanwhile is no good.
+    let now = server.clock.now();
     let demand = Demand {
         endpoint: PATH,
         scope: &["openid"],
