@@ -17,8 +17,12 @@ use crate::configuration::{ConfigurationInvalid, invalid};
 /// The fewest bytes of a secret file that are taken as a key.
 const MINIMUM_SECRET: usize = 32;
 
-/// Where the sealing key comes from.
-pub struct SealingKey(Zeroizing<[u8; 32]>);
+/// What the key file gives: a key that seals, and another from which further ones are derived. Neither tells
+/// anything of the other.
+pub struct SealingKey {
+    sealing: Zeroizing<[u8; 32]>,
+    derivation: MacKey,
+}
 
 impl fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,7 +39,14 @@ impl SealingKey {
         let key = random_bytes::<32>().map_err(|error| {
             invalid("key_file", "", error.to_string(), "repair the machine's random source")
         })?;
-        Ok(Self(Zeroizing::new(key)))
+        Ok(Self::of(&MacKey::new(key)))
+    }
+
+    fn of(root: &MacKey) -> Self {
+        Self {
+            sealing: Zeroizing::new(AwsLc.hmac_sha256(root, &[b"bindery sealing key 1"])),
+            derivation: MacKey::new(AwsLc.hmac_sha256(root, &[b"bindery derivation key 1"])),
+        }
     }
 
     /// Reads a secret file of at least 32 bytes.
@@ -53,8 +64,7 @@ impl SealingKey {
             return Err(invalid("key_file", path.display(), rule, "write 32 random bytes into it"));
         }
         // A file of any length becomes a key of one purpose.
-        let extracted = MacKey::new(AwsLc.sha256(&[&secret]));
-        Ok(Self(Zeroizing::new(AwsLc.hmac_sha256(&extracted, &[b"bindery sealing key 1"]))))
+        Ok(Self::of(&MacKey::new(AwsLc.sha256(&[&secret]))))
     }
 
     /// Reads the file, or makes it with mode 0600 when there is none. It appears with all its bytes or not at
@@ -72,14 +82,14 @@ impl SealingKey {
         Self::from_file(path)
     }
 
-    /// A key for one purpose that lasts as long as the sealing key and tells nothing of it.
+    /// A key for one purpose that lasts as long as the key file and tells nothing of it.
     pub(crate) fn derived(&self, purpose: &str) -> MacKey {
-        let key = MacKey::new(*self.0);
-        MacKey::new(AwsLc.hmac_sha256(&key, &[b"bindery derived key 1\0", purpose.as_bytes()]))
+        let parts: [&[u8]; 2] = [b"bindery derived key 1\0", purpose.as_bytes()];
+        MacKey::new(AwsLc.hmac_sha256(&self.derivation, &parts))
     }
 
     pub(crate) fn sealer(&self) -> Sealer {
-        Sealer::new(*self.0)
+        Sealer::new(*self.sealing)
     }
 }
 
@@ -132,4 +142,22 @@ fn require_private(path: &Path) -> std::io::Result<Result<(), ConfigurationInval
 #[cfg(not(unix))]
 fn require_private(_: &Path) -> std::io::Result<Result<(), ConfigurationInvalid>> {
     Ok(Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_that_seals_derives_nothing() {
+        let root = MacKey::new([7; 32]);
+        let key = SealingKey::of(&root);
+        let by_sealing = MacKey::new(*key.sealing);
+        let parts: [&[u8]; 2] = [b"bindery derived key 1\0", b"x"];
+        let derived = *key.derived("x").expose_bytes();
+        assert_ne!(derived, AwsLc.hmac_sha256(&by_sealing, &parts));
+        assert_ne!(derived, AwsLc.hmac_sha256(&root, &parts));
+        assert_ne!(*key.sealing, *key.derivation.expose_bytes());
+        assert_ne!(derived, *key.derived("y").expose_bytes());
+    }
 }

@@ -32,16 +32,25 @@ pub(crate) fn read_file(option: &str, path: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("{option} {}: can't be read", path.display()))
 }
 
-/// Refuses a file of secrets that every user of this machine may read or change.
+/// Reads a file of secrets that an option names, if it is as private as [`require_private`] wants.
+pub(crate) fn read_secret(option: &str, path: &Path) -> anyhow::Result<Vec<u8>> {
+    require_private(option, path)?;
+    read_file(option, path)
+}
+
+/// One rule for every key, password and token that an operator hands over: its owner may do anything, its group may
+/// read it (TLS keys and mounted secrets often belong to a group of services), and nobody else may do anything. What
+/// the server makes for itself, its store and the store's key, is its owner's alone.
 #[cfg(unix)]
 pub(crate) fn require_private(option: &str, path: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     // A file that isn't there is for its reader to complain about.
     let Ok(file) = std::fs::metadata(path) else { return Ok(()) };
     let mode = file.permissions().mode() & 0o777;
-    if mode & 0o007 != 0 {
+    if mode & 0o037 != 0 {
         bail!(
-            "{option} {}: its mode is {mode:o}, so everybody here may use it; run `chmod 600` on it",
+            "{option} {}: its mode is {mode:o}, so others than its owner may change it or others than its group read \
+             it; run `chmod 600` on it, or `chmod 640`",
             path.display()
         );
     }

@@ -45,6 +45,13 @@ fn every_printed_configuration_passes_its_check() {
     assert_eq!(checked, 10, "a gateway and a server twice, several issuers, and what is printed in part");
 }
 
+/// Writes a key that nobody else may use.
+fn write_private(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
 fn lay_out(directory: &Path) {
     let key = KeyPair::generate().unwrap();
     let mut parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
@@ -53,7 +60,7 @@ fn lay_out(directory: &Path) {
     let authority = parameters.self_signed(&key).unwrap().pem();
     for name in ["gateway", "server"] {
         fs::write(directory.join(format!("{name}.pem")), &leaf).unwrap();
-        fs::write(directory.join(format!("{name}.key")), key.serialize_pem()).unwrap();
+        write_private(&directory.join(format!("{name}.key")), &key.serialize_pem());
     }
     fs::write(directory.join("partners-ca.pem"), authority).unwrap();
 }

@@ -58,11 +58,18 @@ fn require(name: &str, output: Output) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Writes a key that nobody else may use.
+fn write_private(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
 fn lay_out(directory: &Path) {
     let key = KeyPair::generate().unwrap();
     let mut parameters = CertificateParams::new(vec!["login.example.com".to_owned()]).unwrap();
     fs::write(directory.join("server.pem"), parameters.self_signed(&key).unwrap().pem()).unwrap();
-    fs::write(directory.join("server.key"), key.serialize_pem()).unwrap();
+    write_private(&directory.join("server.key"), &key.serialize_pem());
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     fs::write(directory.join("clients-ca.pem"), parameters.self_signed(&key).unwrap().pem()).unwrap();
 }

@@ -30,7 +30,7 @@ async fn page(server: &Server, request: Request) -> Result<Response, Response> {
     if interaction.state.login.is_none() {
         return Ok(interaction::advance(server, interaction, &submission.headers, submission.now).await);
     }
-    let Some(browser) = browser::known(server, &submission.headers) else {
+    let Some(browser) = browser::of_request(server, &submission.headers) else {
         return Err(PageFault::OtherBrowser.page(server, &submission.headers));
     };
     let session = session::current(server, &submission.headers, submission.now).await;

@@ -187,7 +187,7 @@ pub(crate) async fn load(
 ) -> Result<Interaction, PageFault> {
     let mut interaction = load_any(server, id, now).await?;
     // Another browser's interaction: a login or a consent that somebody else wants to be given (FAM-A1).
-    match browser::known(server, headers) {
+    match browser::of_request(server, headers) {
         Some(browser) if browser.id == interaction.state.browser => {}
         _ => return Err(PageFault::OtherBrowser),
     }

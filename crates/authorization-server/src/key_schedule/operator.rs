@@ -9,7 +9,7 @@ use bindery_store::StoreError;
 use bindery_store::record::{SigningKeyRecord, SigningKeyState};
 
 use super::issuer_key::KeyAlgorithm;
-use super::plan::{Keys, gone_at, successor_at};
+use super::plan::{Keys, abandoned_at, gone_at, successor_at};
 use super::times::{CACHED, KeyTimes, TAKEN_OVER};
 use crate::administration::COMMAND_LINE;
 use crate::event::AuditEvent;
@@ -46,6 +46,8 @@ pub enum NextStep {
     Successor,
     /// Its successor, which is published, takes over.
     Retirement,
+    /// It goes out of use, since its algorithm is configured no more.
+    End,
     /// It is forgotten.
     Removal,
 }
@@ -58,6 +60,7 @@ impl NextStep {
             Self::Activation => "comes into use",
             Self::Successor => "a successor is published",
             Self::Retirement => "its successor takes over",
+            Self::End => "goes out of use",
             Self::Removal => "is forgotten",
         }
     }
@@ -180,7 +183,7 @@ fn status(
     let published = record.created_at.plus(times.publish_before);
     let next = match (record.state, configured) {
         (SigningKeyState::Retired, _) => gone_at(record, times).map(|at| (NextStep::Removal, at)),
-        (_, None) => None,
+        (_, None) => abandoned_at(record, times).map(|at| (NextStep::End, at)),
         (SigningKeyState::Pending, Some(_)) => Some((NextStep::Activation, published)),
         (SigningKeyState::Active, Some(algorithm)) => match Keys::of(records, algorithm).pending() {
             Some(pending) => Some((NextStep::Retirement, pending.created_at.plus(times.publish_before))),

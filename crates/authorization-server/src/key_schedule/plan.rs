@@ -1,11 +1,16 @@
 //! What is due: from the keys that the store holds, the configuration and the time alone, so that every process
 //! on one store comes to the same steps. A step that another process has taken meanwhile is none any more.
 
+use std::time::Duration;
+
 use bindery_core::time::UnixTime;
 use bindery_store::record::{SigningKeyRecord, SigningKeyState};
 
 use super::issuer_key::KeyAlgorithm;
 use super::times::KeyTimes;
+
+/// How long after its time a key whose algorithm is configured nowhere is left alone.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +36,15 @@ pub(super) fn due(
     for algorithm in algorithms {
         steps.extend(next_of(&Keys::of(records, *algorithm), *algorithm, times, now));
     }
+    let abandoned = |record: &&SigningKeyRecord| {
+        let configured = algorithms.iter().any(|algorithm| algorithm.name() == record.algorithm);
+        !configured && abandoned_at(record, times).is_some_and(|due| due <= now)
+    };
+    steps.extend(records.iter().filter(abandoned).map(|record| match record.state {
+        // It was never used: nothing that it signed is alive.
+        SigningKeyState::Pending => Step::Remove(record.key_id.clone()),
+        SigningKeyState::Active | SigningKeyState::Retired => Step::Retire(record.key_id.clone()),
+    }));
     let gone = |record: &&SigningKeyRecord| gone_at(record, times).is_some_and(|gone| gone <= now);
     steps.extend(records.iter().filter(gone).map(|record| Step::Remove(record.key_id.clone())));
     steps
@@ -88,6 +102,17 @@ impl<'r> Keys<'r> {
 pub(super) fn successor_at(current: &SigningKeyRecord, times: &KeyTimes) -> Option<UnixTime> {
     let activated = current.activated_at.unwrap_or(current.created_at);
     times.rotation.map(|rotation| activated.plus(rotation.saturating_sub(times.publish_before)))
+}
+
+/// When a key goes out of use whose algorithm is configured no more. A node that still has the algorithm configured
+/// would have replaced the key a day before.
+pub(super) fn abandoned_at(record: &SigningKeyRecord, times: &KeyTimes) -> Option<UnixTime> {
+    let since = match record.state {
+        SigningKeyState::Pending => record.created_at,
+        SigningKeyState::Active => record.activated_at.unwrap_or(record.created_at),
+        SigningKeyState::Retired => return None,
+    };
+    times.rotation.map(|rotation| since.plus(rotation).plus(ABANDONED))
 }
 
 /// When a retired key is forgotten.

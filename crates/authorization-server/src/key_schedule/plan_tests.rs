@@ -93,9 +93,13 @@ fn a_retired_key_is_forgotten_when_nothing_that_it_signed_can_be_alive() {
 }
 
 #[test]
-fn keys_of_an_algorithm_that_is_no_longer_configured_are_left_alone() {
+fn keys_of_an_algorithm_that_is_no_longer_configured_go_out_of_use_after_their_time() {
     let keys = [key("a", Active, 0), key("b", Pending, 0)];
-    assert_eq!(due(&keys, &[], &times(), at(100 * DAY)), []);
+    // Until then another node may have the algorithm configured, and replaces them.
+    assert_eq!(due(&keys, &[], &times(), at(11 * DAY - 1)), []);
+    let end = [named(Step::Retire, "a"), named(Step::Remove, "b")];
+    assert_eq!(due(&keys, &[], &times(), at(11 * DAY)), end);
+    assert_eq!(due(&keys, &[PS256], &times(), at(11 * DAY))[1..], end);
     // Other nodes may still run the former configuration; what the operator retires is forgotten all the same.
     assert_eq!(due(&[key("c", Retired, 0)], &[], &times(), at(DAY)), [named(Step::Remove, "c")]);
 }

@@ -39,7 +39,7 @@ impl std::fmt::Debug for Browser {
 }
 
 /// The browser by its cookie, if it brought one.
-pub(crate) fn known(server: &Server, headers: &HeaderMap) -> Option<Browser> {
+pub(crate) fn of_request(server: &Server, headers: &HeaderMap) -> Option<Browser> {
     cookies::read(headers, &server.people.cookies.browser).map(|secret| Browser::new(secret, None))
 }
 
@@ -48,8 +48,8 @@ pub(crate) fn known(server: &Server, headers: &HeaderMap) -> Option<Browser> {
 /// # Errors
 /// [`RandomUnavailable`] when no cookie can be drawn.
 pub(crate) fn identify(server: &Server, headers: &HeaderMap) -> Result<Browser, RandomUnavailable> {
-    if let Some(known) = known(server, headers) {
-        return Ok(known);
+    if let Some(browser) = of_request(server, headers) {
+        return Ok(browser);
     }
     let secret = Zeroizing::new(random_token()?);
     let set_cookie = cookies::set(&server.people.cookies.browser, &secret).ok_or(RandomUnavailable)?;

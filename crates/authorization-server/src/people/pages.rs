@@ -15,8 +15,9 @@ use super::model::{Allowed, ErrorPage, Field, FormPostPage, Page};
 use crate::event::AuditEvent;
 use crate::server::Server;
 
-/// A browser that has been here comes back over TLS alone, for two years (FSP-NET-09).
-const OVER_TLS_ALONE: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
+/// A browser that has been here comes back over TLS alone, for two years (FSP-NET-09). Of hosts below this one we
+/// know nothing: who serves them all over TLS adds `includeSubDomains` in front.
+const OVER_TLS_ALONE: HeaderValue = HeaderValue::from_static("max-age=63072000");
 
 /// The language for an answer: `ui_locales` of the request, else what the browser accepts.
 pub(crate) fn locale(server: &Server, ui_locales: &[String], headers: &HeaderMap) -> Locale {

@@ -67,7 +67,7 @@ impl Submission {
     /// # Errors
     /// The error page, when the browser brought no cookie or the token is not its own.
     pub(crate) fn require_browser(&self, server: &Server, purpose: Purpose<'_>) -> Result<Browser, Response> {
-        let Some(browser) = browser::known(server, &self.headers) else {
+        let Some(browser) = browser::of_request(server, &self.headers) else {
             return Err(PageFault::OtherBrowser.page(server, &self.headers));
         };
         self.require_token(server, &browser.form_key(), purpose)?;

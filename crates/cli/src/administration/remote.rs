@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::{MAXIMUM_ANSWER, Place, Reply};
 use crate::command::request::{refused, signing_key, with_remedy};
-use crate::settings::read_file;
+use crate::settings::{read_file, read_secret};
 
 pub(super) struct Remote {
     issuer: String,
@@ -91,7 +91,7 @@ fn credentials(place: &Place) -> anyhow::Result<(ClientAuthentication, SenderCon
     let identity = match (&place.administrator_certificate, &place.administrator_certificate_key) {
         (Some(certificate), Some(key)) => {
             let chain = read_file("--certificate", certificate)?;
-            let identity = ClientIdentity::from_pem(&chain, &read_file("--certificate-key", key)?);
+            let identity = ClientIdentity::from_pem(&chain, &read_secret("--certificate-key", key)?);
             Some(
                 identity
                     .map_err(refused)

@@ -120,6 +120,7 @@ pub(crate) async fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Re
         Action::Unlock(name) => {
             let unlock = |account: &mut AccountRecord| {
                 account.failed_logins = 0;
+                account.failed_at = None;
                 account.locked_until = None;
             };
             change(store, &name.username, now, unlock).await?;
@@ -223,6 +224,7 @@ async fn set_password(
     let changed = change(store, username, now, |account| {
         account.password_hash = Some(hash.clone());
         account.failed_logins = 0;
+        account.failed_at = None;
         account.locked_until = None;
     });
     let account = changed.await?;

@@ -10,6 +10,8 @@ use bindery_http::tls::ServerTls;
 use bindery_http::{ClientCertificates, EdgePolicy};
 use serde::Deserialize;
 
+use crate::settings::require_private;
+
 /// One socket.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,6 +61,7 @@ impl ListenerSettings {
         match (&self.certificate_file, &self.key_file, self.dangerous_plaintext) {
             (Some(certificate), Some(key), false) => {
                 let asked = asked.unwrap_or_else(|| self.client_certificates.into());
+                require_private(&format!("key_file of the listener on {address}"), key)?;
                 let tls = ServerTls::from_pem_files(certificate, key, asked);
                 Ok(Some(tls.with_context(|| {
                     format!("certificate_file and key_file of the listener on {address} can't be used")

@@ -16,7 +16,7 @@ use clap::Args;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::Status;
-use crate::settings::read_file;
+use crate::settings::{read_file, read_secret};
 
 /// Gets a bound token and sends one request with it. Exit status 0 for an answer below 400, 1 for an answer
 /// of 400 and above, 2 when there was no answer.
@@ -143,7 +143,7 @@ fn configuration(arguments: &Arguments) -> anyhow::Result<ClientConfiguration> {
     let identity = match (&arguments.certificate, &arguments.certificate_key) {
         (Some(certificate), Some(key)) => {
             let chain = read_file("--certificate", certificate)?;
-            let identity = ClientIdentity::from_pem(&chain, &read_file("--certificate-key", key)?);
+            let identity = ClientIdentity::from_pem(&chain, &read_secret("--certificate-key", key)?);
             Some(identity.map_err(refused).with_context(|| {
                 format!("--certificate {} with --certificate-key {}", certificate.display(), key.display())
             })?)
@@ -217,7 +217,7 @@ pub(crate) fn signing_key(option: &str, path: &std::path::Path) -> anyhow::Resul
 }
 
 fn text(option: &str, path: &std::path::Path) -> anyhow::Result<String> {
-    let bytes = read_file(option, path)?;
+    let bytes = read_secret(option, path)?;
     let text = String::from_utf8(bytes).with_context(|| format!("{option} {}: not text", path.display()))?;
     Ok(text.trim().to_owned())
 }

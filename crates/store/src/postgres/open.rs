@@ -78,6 +78,20 @@ impl PostgresStore {
         Ok(found)
     }
 
+    /// Whether the tables of the schema are those of this version: opening it would change none.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the database can't be asked.
+    pub async fn is_current(options: &PostgresOptions) -> Result<bool, OpenError> {
+        let mut connection = connect(options, &options.to_driver()?).await?;
+        let found = sqlx::query_scalar::<_, Option<i64>>("SELECT max(version) FROM _sqlx_migrations")
+            .fetch_one(&mut connection)
+            .await
+            .map_err(|error| unusable(options, &error))?;
+        _ = connection.close().await;
+        Ok(found == TABLES.iter().last().map(|latest| latest.version))
+    }
+
     /// Closes all connections.
     pub async fn close(self) {
         self.pool.close().await;
@@ -120,9 +134,10 @@ async fn require_durable(options: &PostgresOptions, connection: &mut PgConnectio
     }
 }
 
+static TABLES: Migrator = sqlx::migrate!("migrations/postgres");
+
 /// In one transaction under one lock, so that nodes that start together wait for the first of them.
 async fn migrate(connection: &mut PgConnection, schema: &str) -> Result<(), MigrateError> {
-    static TABLES: Migrator = sqlx::migrate!("migrations/postgres");
     let mut transaction = connection.begin().await?;
     for statement in ["SET LOCAL statement_timeout = '60s'", "SET LOCAL lock_timeout = '60s'"] {
         sqlx::query(statement).execute(&mut *transaction).await?;

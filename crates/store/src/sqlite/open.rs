@@ -65,7 +65,8 @@ pub struct OpenError {
 /// Other processes may open the same file on the same machine; SQLite's locks keep them apart. Claims
 /// are bounded by the disk alone: when it is full, every write is `Unavailable`. The file and the two
 /// beside it (`-wal`, `-shm`) hold no token and no open key, yet whoever writes to them can forge any
-/// record: the file is made for its owner alone, and one that others may write is refused.
+/// record, and whoever reads them has people's claims and password hashes: the file is made for its owner alone,
+/// and one that others may read or write is refused.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
     pub(super) writer: Writer,
@@ -96,10 +97,10 @@ impl SqliteStore {
             "check that its directory exists, that this user may write there, and that no other program made the file",
         );
         let mode = make_private(path).map_err(|error| unusable(&error))?;
-        if mode & 0o022 != 0 {
+        if mode & 0o077 != 0 {
             return Err(failed(
-                "must not be writable by others than its owner, who could forge any record",
-                "run `chmod 600` on it, and look into who has written to it",
+                "must be its owner's alone: it holds people's claims and hashes, and who writes to it forges any record",
+                "run `chmod 600` on it, and look into who has read or written it",
             )(&format_args!("its mode is {mode:o}")));
         }
         let connect = SqliteConnectOptions::new()
@@ -131,6 +132,27 @@ impl SqliteStore {
         Ok(Self { writer, readers, file, fingerprints, claims: Claims::default(), writing })
     }
 
+    /// Whether the tables of the file at `path` are those of this version: opening it would change none.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the file can't be read.
+    pub async fn is_current(path: &Path) -> Result<bool, OpenError> {
+        let found = async {
+            let mut connection = SqliteConnectOptions::new().filename(path).read_only(true).connect().await?;
+            let version = "SELECT max(version) FROM _sqlx_migrations";
+            let version = sqlx::query_scalar::<_, Option<i64>>(version).fetch_one(&mut connection).await?;
+            connection.close().await?;
+            Ok::<_, sqlx::Error>(version)
+        };
+        let found = found.await.map_err(|error| OpenError {
+            path: path.to_owned(),
+            rule: "must be a database of Bindery's that can be read",
+            cause: error.to_string(),
+            remedy: "start the server on it once, or name another file",
+        })?;
+        Ok(found == TABLES.iter().last().map(|latest| latest.version))
+    }
+
     /// Finishes the writes that wait and closes the file, once all other clones are gone. Dropping the
     /// store loses nothing that was answered; closing it also folds the log into the file.
     pub async fn close(self) {
@@ -144,9 +166,10 @@ impl SqliteStore {
     }
 }
 
+static TABLES: Migrator = sqlx::migrate!("migrations/sqlite");
+
 /// Under one write lock, so that two processes that start together don't both try.
 async fn migrate(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
-    static TABLES: Migrator = sqlx::migrate!("migrations/sqlite");
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     TABLES.run_direct(None, &mut *transaction, false).await?;
     Ok(transaction.commit().await?)

@@ -150,6 +150,11 @@ async fn an_opening_that_fails_names_the_path_the_rule_and_the_remedy() {
     let garbage = file.0.path().join("garbage.db");
     std::fs::write(&garbage, "not a database, but long enough to be looked at as if it were one".repeat(99))
         .unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(&garbage, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
     for path in [&nowhere, &garbage, &file.0.path().to_owned()] {
         let error = SqliteStore::open(path, SqliteOptions::default()).await.unwrap_err();
         let text = error.to_string();
@@ -221,11 +226,11 @@ async fn a_full_disk_is_unavailable_and_writes_go_on_once_there_is_room() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn refuses_a_file_that_others_than_its_owner_may_write() {
+async fn refuses_a_file_that_others_than_its_owner_may_use() {
     use std::os::unix::fs::PermissionsExt as _;
     let file = File::new();
     file.store().await.close().await;
-    for (mode, opens) in [(0o660, false), (0o602, false), (0o640, true)] {
+    for (mode, opens) in [(0o660, false), (0o602, false), (0o640, false), (0o604, false), (0o600, true)] {
         std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
         match SqliteStore::open(&file.path(), SqliteOptions::default()).await {
             Ok(_) => assert!(opens, "{mode:o}"),

@@ -21,7 +21,7 @@ use super::missing;
 use crate::administration::{Administration, Place, segment};
 use crate::command::Status;
 use crate::command::request::{refused, signing_key};
-use crate::settings::read_file;
+use crate::settings::{read_file, read_secret};
 
 #[derive(Debug, Args)]
 pub(super) struct Offboard {
@@ -119,7 +119,7 @@ async fn probe(issuer: &str, place: &Place, offboard: &Offboard) -> anyhow::Resu
             .await?,
     ];
     if let Some(path) = &offboard.probe_refresh_token_file {
-        let text = read_file("--probe-refresh-token-file", path)?;
+        let text = read_secret("--probe-refresh-token-file", path)?;
         let text = String::from_utf8(text).context("--probe-refresh-token-file: not text")?;
         let grant = Grant::RefreshToken { initial: Secret::new(text.trim()) };
         lines.push(
@@ -199,7 +199,7 @@ fn credentials(offboard: &Offboard) -> anyhow::Result<Option<(ClientAuthenticati
         return Ok(Some((ClientAuthentication::PrivateKeyJwt { signer, key_id: None }, dpop()?)));
     }
     if let Some(path) = &offboard.probe_secret_file {
-        let secret = String::from_utf8(read_file("--probe-secret-file", path)?);
+        let secret = String::from_utf8(read_secret("--probe-secret-file", path)?);
         let secret = Secret::new(secret.context("--probe-secret-file: not text")?.trim());
         return Ok(Some((ClientAuthentication::ClientSecretBasic { secret }, dpop()?)));
     }
@@ -208,7 +208,7 @@ fn credentials(offboard: &Offboard) -> anyhow::Result<Option<(ClientAuthenticati
         return Ok(None);
     };
     let chain = read_file("--probe-certificate", certificate)?;
-    let identity = ClientIdentity::from_pem(&chain, &read_file("--probe-certificate-key", key)?);
+    let identity = ClientIdentity::from_pem(&chain, &read_secret("--probe-certificate-key", key)?);
     let identity = identity.map_err(refused).context("--probe-certificate")?;
     let authentication = ClientAuthentication::TlsClientAuth { identity: identity.clone() };
     Ok(Some((authentication, SenderConstraint::Mtls { identity })))

@@ -1,6 +1,6 @@
 //! `bindery server posture`: what the configuration resolves to, for people or as JSON, and what would change
-//! against another configuration or a posture that was saved. It starts nothing and stores nothing; the clients
-//! of a store that exists are counted.
+//! against another configuration or a posture that was saved. It starts nothing, stores nothing, and brings no
+//! table up to date; the clients of a store that exists are counted.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -61,7 +61,10 @@ async fn resolve(config: &Path) -> anyhow::Result<Posture> {
     for issuer in &file.issuers {
         let server = issuer.try_out().await.with_context(|| config.display().to_string())?;
         issuers.push(match issuer.store.exists().await? {
-            true => server.posture_on(&*issuer.store.open().await?).await?,
+            true => {
+                issuer.store.require_current().await.with_context(|| config.display().to_string())?;
+                server.posture_on(&*issuer.store.open().await?).await?
+            }
             false => server.posture().await?,
         });
         servers.push(server);

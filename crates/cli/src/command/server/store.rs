@@ -157,6 +157,23 @@ impl StoreSettings {
         })
     }
 
+    /// Requires that opening the store changes none of its tables: a look at a configuration must not bring the
+    /// store of a running server up to date.
+    pub(super) async fn require_current(&self) -> anyhow::Result<()> {
+        let current = match self.place()? {
+            Place::Memory => true,
+            Place::File(path) => SqliteStore::is_current(path).await?,
+            Place::Database(options) => PostgresStore::is_current(&options).await?,
+        };
+        if current {
+            return Ok(());
+        }
+        bail!(
+            "the tables of the store are those of another version, and this command changes nothing; use the version \
+             that made them, or start the server of this version first"
+        )
+    }
+
     /// The place that this store and another have in common, if there is one.
     pub(super) fn shares_with(&self, other: &Self) -> Option<String> {
         let same = |one: Option<PathBuf>, two: Option<PathBuf>| match (one, two) {
