@@ -55,7 +55,8 @@ impl Prepared {
         // Here one name signs in several times a second, which the suite does not.
         let file = Path::new(&directory).join("fapi2.toml");
         let text = std::fs::read_to_string(&file).unwrap();
-        std::fs::write(&file, text.replacen("[server]", "[server]\nlimits = { enabled = false }", 1)).unwrap();
+        std::fs::write(&file, text.replacen("[server]", "[server]\nlimits = { enabled = false }", 1))
+            .unwrap();
         let spawn = |arguments: &[&str]| {
             let mut command = process::command(arguments, "warn,bindery=info");
             command.current_dir(&directory);
