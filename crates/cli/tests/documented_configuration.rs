@@ -7,6 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+#[path = "redaction/record.rs"]
+#[expect(dead_code, reason = "a process is recorded here, and its key")]
+mod record;
+
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
 /// Stands around what a page prints of the server's configuration without a listener.
@@ -37,6 +41,7 @@ fn every_printed_configuration_passes_its_check() {
                 .current_dir(directory.path())
                 .output()
                 .unwrap();
+            record::process(&output.stderr);
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{page}, {command}:\n{block}\n{said}");
             checked += 1;
@@ -54,6 +59,7 @@ fn write_private(path: &Path, text: &str) {
 
 fn lay_out(directory: &Path) {
     let key = KeyPair::generate().unwrap();
+    record::secret("a private key", &key.serialize_pem());
     let mut parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     let leaf = parameters.self_signed(&key).unwrap().pem();
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -7,6 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+#[path = "redaction/record.rs"]
+#[expect(dead_code, reason = "a process is recorded here, and its key")]
+mod record;
+
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use serde_json::Value;
 
@@ -44,13 +48,11 @@ fn every_example_starts_and_is_what_its_name_says() {
 }
 
 fn run(directory: &Path, arguments: &[&str], config: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_bindery"))
-        .args(arguments)
-        .arg("--config")
-        .arg(config)
-        .current_dir(directory)
-        .output()
-        .unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bindery"));
+    command.args(arguments).arg("--config").arg(config).current_dir(directory);
+    let output = command.output().unwrap();
+    record::process(&output.stderr);
+    output
 }
 
 fn require(name: &str, output: Output) -> String {
@@ -67,6 +69,7 @@ fn write_private(path: &Path, text: &str) {
 
 fn lay_out(directory: &Path) {
     let key = KeyPair::generate().unwrap();
+    record::secret("a private key", &key.serialize_pem());
     let mut parameters = CertificateParams::new(vec!["login.example.com".to_owned()]).unwrap();
     fs::write(directory.join("server.pem"), parameters.self_signed(&key).unwrap().pem()).unwrap();
     write_private(&directory.join("server.key"), &key.serialize_pem());

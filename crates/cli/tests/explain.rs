@@ -5,6 +5,9 @@
 
 #[path = "explain/fixture.rs"]
 mod fixture;
+#[path = "redaction/record.rs"]
+#[expect(dead_code, reason = "a process is recorded here, and what it was given")]
+mod record;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -62,6 +65,15 @@ fn run(arguments: &[&str], stdin: &[u8]) -> Outcome {
     // A command that refuses its arguments does not read, and then the pipe is closed.
     let _ = child.stdin.take().unwrap().write_all(stdin);
     let output = child.wait_with_output().unwrap();
+    for word in arguments.iter().flat_map(|argument| argument.split_whitespace()) {
+        if word.split('.').count() == 3 && word.len() > 100 {
+            record::secret("a token or proof", word);
+        }
+    }
+    for key in [fixture::CLIENT_KEY, fixture::ISSUER_KEY] {
+        record::secret("a private key", key);
+    }
+    record::process(&output.stderr);
     Outcome {
         status: output.status.code().unwrap(),
         stdout: String::from_utf8(output.stdout).unwrap(),

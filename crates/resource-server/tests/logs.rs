@@ -25,6 +25,7 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        world::record::log(bytes);
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
     }
@@ -50,6 +51,7 @@ async fn no_token_proof_certificate_or_secret_reaches_a_log() {
     let secret = tempfile::tempdir().unwrap();
     let file = secret.path().join("secret");
     std::fs::write(&file, "introspection-secret").unwrap();
+    world::record::secret("a client's secret", "introspection-secret");
     let parts = GuardParts {
         replay: old_memory(),
         clock: Arc::clone(&clock) as _,
@@ -96,6 +98,7 @@ async fn no_token_proof_certificate_or_secret_reaches_a_log() {
     }
     issuer.set_down(true);
     let unknown = "an-opaque-token-nobody-knows";
+    world::record::secret("an access token", unknown);
     let request = with_proof("/", unknown, &client.proof("GET", "/", unknown)).body(Body::empty()).unwrap();
     statuses.push(service.clone().oneshot(request).await.unwrap().status());
     assert_eq!(statuses.first(), Some(&StatusCode::OK));

@@ -4,6 +4,8 @@
 use http::HeaderMap;
 use serde_json::Value;
 
+use super::support::watch::record::message;
+
 /// One HTTP answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -20,6 +22,8 @@ impl Answer {
     pub(crate) async fn read(what: String, response: reqwest::Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.text().await.unwrap();
+        message::headers(&headers);
+        message::payload(body.as_bytes());
         let answer = Self { status, headers, body, what, after_nonce: false };
         answer.require_sound_nonce();
         answer

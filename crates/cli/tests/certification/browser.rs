@@ -7,6 +7,7 @@ use url::Url;
 
 use super::answer::Answer;
 use super::html::{Page, Submission};
+use super::support::watch::record::message;
 
 /// What the person at the browser does with the consent page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,7 +179,12 @@ impl Browser {
         let mut request = match step {
             Step::Get(url) => self.client.get(url),
             // A browser says where a form came from.
-            Step::Post(url, fields) => self.client.post(url).header("origin", &self.origin).form(&fields),
+            Step::Post(url, fields) => {
+                for (name, value) in &fields {
+                    message::parameter(name, value);
+                }
+                self.client.post(url).header("origin", &self.origin).form(&fields)
+            }
         };
         if !self.cookies.is_empty() {
             let cookies: Vec<String> =

@@ -9,6 +9,7 @@ use reqwest::{Client as Http, Method};
 use super::answer::Answer;
 use super::jwt::{self, Jwt};
 use super::key::Key;
+use super::support::watch::record::message;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -140,6 +141,9 @@ impl Call {
             form.push(("client_assertion_type".into(), ASSERTION_TYPE.into()));
             form.push(("client_assertion".into(), assertion.text()));
         }
+        for (name, value) in &form {
+            message::parameter(name, value);
+        }
         if self.method != Method::GET {
             request = request.form(&form);
         }
@@ -147,13 +151,17 @@ impl Call {
             request = request.header("accept", "application/json");
         }
         for (name, value) in &self.headers {
+            message::header(name, value);
             request = request.header(name, value);
         }
         if let Some((scheme, token)) = &self.token {
+            message::header("authorization", &format!("{scheme} {token}"));
             request = request.header("authorization", format!("{scheme} {token}"));
         }
         if let Some(proof) = &self.proof {
-            request = request.header("DPoP", proof.text());
+            let proof = proof.text();
+            message::header("dpop", &proof);
+            request = request.header("DPoP", proof);
         }
         let what = format!("{} {}", self.method, self.url);
         Ok(Answer::read(what, request.send().await?).await)

@@ -2,8 +2,10 @@
 //! and whether what was printed is what the page shows.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+
+use super::support::watch::record::{self, message};
 
 const END: &str = "::the end of a block::";
 
@@ -33,6 +35,7 @@ pub(crate) fn blocks(page: &str) -> Vec<Block> {
 
 /// A shell that reads blocks.
 pub(crate) struct Shell {
+    directory: PathBuf,
     child: Child,
     input: ChildStdin,
     output: BufReader<std::process::ChildStdout>,
@@ -48,12 +51,13 @@ impl Shell {
             .env("PATH", path)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(directory.join("shell.log")).unwrap())
             .spawn()
             .unwrap();
         let (mut input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         // Whatever the page starts ends with the shell.
         writeln!(input, "set -eo pipefail; trap 'kill $(jobs -p) 2>/dev/null' EXIT").unwrap();
-        Self { child, input, output }
+        Self { directory: directory.to_owned(), child, input, output }
     }
 
     /// Runs a block and returns what it printed.
@@ -67,6 +71,7 @@ impl Shell {
             if line.trim_end() == END {
                 // The newline before the mark is ours.
                 printed.pop();
+                message::payload(printed.as_bytes());
                 return printed;
             }
             printed.push_str(&line);
@@ -78,6 +83,23 @@ impl Drop for Shell {
     fn drop(&mut self) {
         let _ = writeln!(self.input, "exit");
         let _ = self.child.wait();
+        self.write_down();
+    }
+}
+
+impl Shell {
+    /// What the shell and its server logged, and the keys and answers that they left.
+    fn write_down(&self) {
+        let entries = std::fs::read_dir(&self.directory).into_iter().flatten();
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let kind = path.extension().unwrap_or_default().to_string_lossy().into_owned();
+            match (kind.as_str(), std::fs::read(&path)) {
+                ("log", Ok(log)) => record::process(&log),
+                ("key", Ok(key)) => record::secret("a private key", &String::from_utf8_lossy(&key)),
+                ("json", Ok(answer)) => message::payload(&answer),
+                _ => {}
+            }
+        }
     }
 }
 

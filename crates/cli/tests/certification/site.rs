@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 use super::key::{Key, base64url};
 use super::support::estate::address_of;
 use super::support::process::{self, Process};
+use super::support::watch::record;
 use super::support::{DEADLINE, Stage, free_port};
 use super::variant::{ClientAuth, Profile, Variant};
 
@@ -201,6 +202,8 @@ fn second_caller(stage: &Stage) -> Caller {
     parameters.distinguished_name.push(rcgen::DnType::CommonName, "second");
     let pair = rcgen::KeyPair::generate().unwrap();
     let certificate = parameters.self_signed(&pair).unwrap();
+    record::secret("a client's private key", &pair.serialize_pem());
+    record::certificate(certificate.der());
     let point = pair.public_key_raw();
     let jwk = json!({
         "kty": "EC", "crv": "P-256", "x": base64url(&point[1..33]), "y": base64url(&point[33..]),
@@ -264,9 +267,14 @@ pub(crate) fn table(members: &Value) -> String {
 pub(crate) fn add_account(config: &str, username: &str, password: &str, more: &[&str]) {
     let arguments = [&["account", "--config", config, "add", username], more].concat();
     let mut command = process::command(&arguments, "warn");
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    record::secret("a password", password);
     child.stdin.take().unwrap().write_all(format!("{password}\n").as_bytes()).unwrap();
-    assert!(child.wait().unwrap().success(), "bindery account add {username}");
+    let output = child.wait_with_output().unwrap();
+    record::process(&output.stderr);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "bindery account add {username}: {said}");
 }
 
 fn listeners_toml(stage: &Stage, base: &str, mtls: &str) -> String {

@@ -15,7 +15,7 @@ fn the_search_finds_a_secret_that_a_process_logs() {
     let finished = stage.run(&["client", "--config", &config, "show", planted]);
     assert!(!finished.stderr.is_empty());
     // The path of the file is in the message, so it serves as the secret that leaked.
-    stage.secret("a planted secret", &config);
+    stage.watch.look_for("a planted secret", &config);
     assert!(!stage.watch.leaks().is_empty());
     stage.watch.forget();
 }

@@ -25,6 +25,10 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use url::Url;
 
+#[path = "../../../cli/tests/redaction/record.rs"]
+#[expect(dead_code, reason = "other suites record processes")]
+pub(crate) mod record;
+
 pub(crate) type Response = http::Response<Full<Bytes>>;
 
 /// What to do with one request.
@@ -105,6 +109,7 @@ fn certificate(name: &str) -> (rcgen::Certificate, KeyPair) {
 
 pub(crate) fn identity() -> ClientIdentity {
     let (certificate, key) = certificate("client.example");
+    record::secret("a client's private key", &key.serialize_pem());
     ClientIdentity::from_pem(certificate.pem().as_bytes(), key.serialize_pem().as_bytes()).unwrap()
 }
 
@@ -154,6 +159,7 @@ impl Server {
     }
 
     async fn listen(script: impl FnOnce(&Url) -> Script, protocols: &[&[u8]]) -> Self {
+        record::listen::install();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let url = Url::parse(&format!("https://localhost:{port}/")).unwrap();
@@ -200,6 +206,11 @@ async fn answer(
 ) -> Result<Response, std::io::Error> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes().to_vec();
+    record::message::headers(&parts.headers);
+    record::message::payload(&body);
+    if let Some(certificate) = &certificate {
+        record::certificate(certificate);
+    }
     let path = parts.uri.path_and_query().unwrap().to_string();
     let seen = Seen { method: parts.method.to_string(), path, headers: parts.headers, body, certificate };
     let count = {
@@ -210,7 +221,13 @@ async fn answer(
         count
     };
     match script(&seen, count) {
-        Reply::Answer(response) => Ok(response),
+        Reply::Answer(response) => {
+            let (parts, body) = response.into_parts();
+            let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+            record::message::headers(&parts.headers);
+            record::message::payload(&body);
+            Ok(Response::from_parts(parts, Full::from(body)))
+        }
         Reply::Drop => Err(std::io::Error::other("dropped by script")),
     }
 }

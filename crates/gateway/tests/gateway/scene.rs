@@ -96,6 +96,7 @@ impl Scene {
             clock: Arc::clone(&clock) as _,
             http_client: authority.http_client(),
             observer: Some(Arc::new(Notes::default())),
+            metrics: bindery_gateway::GatewayMetrics::default(),
         };
         let gateway = configuration.into_gateway(parts).unwrap();
         let listener = authority.listen(ClientCertificates::Asked);
@@ -113,6 +114,7 @@ impl Scene {
 
     pub(crate) async fn tls(&self, identity: Option<&Issued>, protocol: &[u8]) -> TlsStream<TcpStream> {
         let identity = identity.map(|issued| {
+            crate::world::record::certificate(&issued.der);
             ClientIdentity::from_pem(issued.certificate.as_bytes(), issued.key.as_bytes()).unwrap()
         });
         let mut config = client_config(self.authority.root.as_bytes(), identity.as_ref()).unwrap();

@@ -2,6 +2,9 @@
 //! TLS (keys and introspection, with counters), clients that sign proofs, and a clock that is moved by hand.
 
 pub(crate) mod door;
+#[path = "../../../cli/tests/redaction/record.rs"]
+#[expect(dead_code, reason = "other suites record processes")]
+pub(crate) mod record;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -53,10 +56,12 @@ impl Issued {
 
     /// The certificate in the base64 of PEM, on one line (RFC 9440 section 2.1).
     pub(crate) fn standard_base64(&self) -> String {
+        record::certificate(&self.der);
         self.certificate.lines().filter(|line| !line.starts_with("-----")).collect()
     }
 
     pub(crate) fn presented(&self) -> PresentedCertificate {
+        record::certificate(&self.der);
         PresentedCertificate::Present(ClientCertificate::new(self.der.clone(), Vec::new(), &AwsLc))
     }
 }
@@ -69,6 +74,7 @@ pub(crate) struct Authority {
 
 impl Authority {
     pub(crate) fn new() -> Self {
+        record::listen::install();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
@@ -80,6 +86,7 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let certificate =
             CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
+        record::secret("a private key", &key.serialize_pem());
         Issued { certificate: certificate.pem(), key: key.serialize_pem(), der: certificate.der().to_vec() }
     }
 
@@ -93,6 +100,12 @@ impl Authority {
         let tls = client_config(self.root.as_bytes(), None).unwrap();
         http_client_builder().tls_backend_preconfigured(tls).build().unwrap()
     }
+}
+
+/// Written down, and handed on.
+fn kept(what: &str, secret: String) -> String {
+    record::secret(what, &secret);
+    secret
 }
 
 pub(crate) fn any_port() -> SocketAddr {
@@ -177,7 +190,7 @@ impl Issuer {
         let header = json!({"typ": typ, "alg": "ES256", "kid": key_id}).to_string();
         let input = jws::signing_input(header.as_bytes(), claims.to_string().as_bytes());
         let signature = key.sign(&input).unwrap();
-        jws::attach_signature(input, &signature)
+        kept("a signed answer", jws::attach_signature(input, &signature))
     }
 
     /// Signs under a `kid` of the caller's choice.
@@ -187,12 +200,12 @@ impl Issuer {
         let payload = Value::Object(claims.clone()).to_string();
         let input = jws::signing_input(header.as_bytes(), payload.as_bytes());
         let signature = key.sign(&input).unwrap();
-        jws::attach_signature(input, &signature)
+        kept("an access token", jws::attach_signature(input, &signature))
     }
 
     /// An opaque token about which introspection answers `answer`.
     pub(crate) fn opaque(&self, answer: Value) -> String {
-        let token = random_identifier().unwrap();
+        let token = kept("an opaque access token", random_identifier().unwrap());
         self.state.opaque.lock().unwrap().insert(token.clone(), answer);
         token
     }
@@ -256,7 +269,9 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(clock: &Arc<ManualClock>) -> Self {
+        record::listen::install();
         let key = SigningKey::generate(SignatureAlgorithm::Es256).unwrap();
+        record::secret("a client's private key", &key.to_pkcs8_pem());
         Self { key, clock: Arc::clone(clock) }
     }
 
@@ -297,7 +312,7 @@ impl Client {
         };
         let input = unsigned_proof(self.key.public_key(), SignatureAlgorithm::Es256, &claims);
         let signature = self.key.sign(&input).unwrap();
-        jws::attach_signature(input, &signature)
+        kept("a DPoP proof", jws::attach_signature(input, &signature))
     }
 
     /// A request with a fresh proof.

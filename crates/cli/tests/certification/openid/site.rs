@@ -94,7 +94,11 @@ impl Site {
         let issuer = format!("https://localhost:{}", free_port());
         let received = Received::default();
         let party = format!("https://localhost:{}", relying_party(&stage, received.clone()).port());
-        let registered = |client_id| Registered { client_id, secret: key::random(32) };
+        let registered = |client_id| {
+            let secret = key::random(32);
+            stage.secret("a client's secret", &secret);
+            Registered { client_id, secret }
+        };
         let [basic, second, posting] = ["basic", "basic-2", "post"].map(registered);
         let config =
             stage.write("server.toml", &example(&stage, &issuer, &party, [&basic, &second, &posting]));

@@ -5,6 +5,8 @@ use rcgen::{
     KeyUsagePurpose,
 };
 
+use super::watch::record;
+
 /// A certificate and its private key.
 pub(crate) struct Identity {
     pub(crate) certificate: String,
@@ -50,7 +52,12 @@ impl Authority {
         parameters.distinguished_name.push(DnType::CommonName, name);
         parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        self.sign(parameters)
+        let identity = self.sign(parameters);
+        record::secret("a client's private key", &identity.key);
+        for line in identity.certificate.lines().filter(|line| !line.starts_with("-----")) {
+            record::secret("a client's certificate", line);
+        }
+        identity
     }
 
     fn sign(&self, parameters: CertificateParams) -> Identity {

@@ -82,7 +82,6 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            self.watch.write_down();
             self.watch.require_silence();
         }
     }

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use super::DEADLINE;
 use super::watch::Watch;
+use super::watch::record::Page;
 
 /// Everything that our crates can log; of others what is worth a warning.
 pub(crate) const LOG: &str = "warn,bindery=trace";
@@ -21,7 +22,8 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    fn follow(mut source: impl Read + Send + 'static) -> Arc<Self> {
+    /// Reads it as it comes, and writes it down where it is a log.
+    fn follow(mut source: impl Read + Send + 'static, log: Option<Page>) -> Arc<Self> {
         let stream = Arc::new(Self::default());
         let writer = Arc::clone(&stream);
         std::thread::spawn(move || {
@@ -29,6 +31,9 @@ impl Stream {
             let mut pending = Vec::new();
             loop {
                 let length = source.read(&mut buffer).unwrap_or(0);
+                if let Some(log) = &log {
+                    log.write(&buffer[..length]);
+                }
                 pending.extend_from_slice(&buffer[..length]);
                 let mut state = writer.state.lock().unwrap();
                 // Only whole characters; the rest waits for the next read.
@@ -130,8 +135,8 @@ impl Process {
     pub(crate) fn spawn(mut command: Command, name: &[&str], watch: &Watch) -> Self {
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let stdout = Stream::follow(child.stdout.take().unwrap());
-        let stderr = Stream::follow(child.stderr.take().unwrap());
+        let stdout = Stream::follow(child.stdout.take().unwrap(), None);
+        let stderr = Stream::follow(child.stderr.take().unwrap(), Some(Page::of_process()));
         watch.listen_to(name.join(" "), Arc::clone(&stderr));
         Self { child, stdout, stderr }
     }
