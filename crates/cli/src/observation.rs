@@ -8,13 +8,13 @@ mod otlp;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
-pub(crate) use operator_listener::OperatorListener;
+pub(crate) use operator_listener::{Observed, ObservedServers, OperatorListener};
 pub(crate) use otlp::Traces;
 
 /// The variable that overrides `log_level`.
@@ -79,6 +79,14 @@ impl ObservationSettings {
             ),
         }
         Ok(traces)
+    }
+
+    /// The same for a process that makes no traces.
+    pub(crate) fn begin_untraced(&self) -> anyhow::Result<()> {
+        if self.otlp.is_some() {
+            bail!("otlp of [observation]: only `bindery server` makes traces; leave it out");
+        }
+        self.begin().map(|_| ())
     }
 
     /// Checks the options without any effect.

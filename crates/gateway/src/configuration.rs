@@ -13,6 +13,7 @@ use bindery_http::trusted_proxy_configuration::{
     EdgePolicyInvalid, TrustedProxiesConfiguration, edge_policy,
 };
 use bindery_resource_server::configuration::{GuardParts, PublicUrl};
+use bindery_resource_server::observer::TracingObserver;
 use bindery_resource_server::{ConfigurationInvalid, GuardConfiguration};
 use bindery_store::ReplayStore;
 use http::uri::{Authority, Scheme, Uri};
@@ -23,6 +24,7 @@ use serde::Deserialize;
 
 use crate::forwarded::PublicHosts;
 use crate::gateway::{Gateway, GatewayParts, Inner};
+use crate::metrics::Counting;
 use crate::tunnel::Tunnels;
 use crate::upstream::{Limits, Origin, Upstream};
 
@@ -137,7 +139,10 @@ impl GatewayConfiguration {
             clock: parts.clock,
             edge,
             http_client: parts.http_client,
-            observer: parts.observer,
+            observer: Some(Arc::new(Counting {
+                metrics: parts.metrics.clone(),
+                next: parts.observer.unwrap_or_else(|| Arc::new(TracingObserver::default())),
+            })),
         })?;
         Ok(Gateway {
             inner: Arc::new(Inner {
@@ -151,6 +156,7 @@ impl GatewayConfiguration {
                 tunnels_end_with_token: self.upstream.tunnels_end_with_token,
                 cors,
                 tunnels: Tunnels::default(),
+                metrics: parts.metrics,
             }),
         })
     }

@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use bindery_core::resource::AuthorizedRequest;
@@ -28,6 +28,7 @@ use crate::answer::Fault;
 use crate::forwarded::{self, PublicHosts};
 use crate::hop_by_hop::{self, Hop};
 use crate::identity;
+use crate::metrics::GatewayMetrics;
 use crate::response::Dressing;
 use crate::tunnel::{Ends, Tunnels};
 use crate::upstream::Upstream;
@@ -46,6 +47,8 @@ pub struct GatewayParts<R> {
     pub http_client: reqwest::Client,
     /// Where decisions are told; `tracing` when `None`.
     pub observer: Option<Arc<dyn Observer>>,
+    /// What counts its requests.
+    pub metrics: GatewayMetrics,
 }
 
 /// A guard in front of one application. `R` is the guard's replay store.
@@ -64,6 +67,7 @@ pub(crate) struct Inner<R> {
     pub(crate) tunnels_end_with_token: bool,
     pub(crate) cors: Option<CorsLayer>,
     pub(crate) tunnels: Tunnels,
+    pub(crate) metrics: GatewayMetrics,
 }
 
 impl<R> Clone for Gateway<R> {
@@ -116,14 +120,21 @@ impl<R: ReplayStore> Gateway<R> {
         self.inner.tunnels.shut_down(grace).await;
     }
 
-    /// Answers one request.
+    /// Answers one request, and counts the answer.
     pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let begun = Instant::now();
+        let response = self.answer_uncounted(request).await;
+        self.inner.metrics.answered(response.status().as_u16(), begun.elapsed());
+        response
+    }
+
+    async fn answer_uncounted(&self, request: Request<Body>) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         let hop = match hop_by_hop::examine(&parts) {
             Ok(hop) => hop,
             Err(fault) => {
                 tracing::info!(event = "request_not_forwarded", reason = fault.reason());
-                return fault.answer();
+                return self.fail(fault);
             }
         };
         let passage = match judge(&self.inner.guard, &mut parts).await {
@@ -132,18 +143,25 @@ impl<R: ReplayStore> Gateway<R> {
         };
         let upgrade = parts.extensions.remove::<OnUpgrade>();
         let dressing = self.prepare(&mut parts, &hop, passage);
-        let sent = self.inner.upstream.send(parts, body, hop.websocket, self.inner.guard.edge());
-        match sent.await {
+        let begun = Instant::now();
+        let sent = self.inner.upstream.send(parts, body, hop.websocket, self.inner.guard.edge()).await;
+        self.inner.metrics.upstream(begun.elapsed());
+        match sent {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 self.switch(response, upgrade.filter(|_| hop.websocket), &dressing)
             }
             Ok(response) => dressing.relay(response),
             Err(fault) => {
-                let mut response = fault.answer();
+                let mut response = self.fail(fault);
                 dressing.dress(response.headers_mut());
                 response
             }
         }
+    }
+
+    fn fail(&self, fault: Fault) -> Response<Body> {
+        self.inner.metrics.not_forwarded(fault);
+        fault.answer()
     }
 
     /// From the request as it came to the request as it goes on.
@@ -177,7 +195,7 @@ impl<R: ReplayStore> Gateway<R> {
     ) -> Response<Body> {
         let Some(client) = client else {
             tracing::error!(event = "upstream_switched_unasked");
-            return Fault::UpstreamUnreachable.answer();
+            return self.fail(Fault::UpstreamUnreachable);
         };
         let mut response = response;
         let left = dressing.expires_at.filter(|_| self.inner.tunnels_end_with_token).map(|expires_at| {

@@ -16,9 +16,11 @@ mod forwarded;
 pub mod gateway;
 mod hop_by_hop;
 pub mod identity;
+mod metrics;
 mod response;
 mod tunnel;
 mod upstream;
 
 pub use configuration::{GatewayConfiguration, UpstreamConfiguration};
 pub use gateway::{Gateway, GatewayParts, GatewayService};
+pub use metrics::{GatewayMetrics, GatewaySample};

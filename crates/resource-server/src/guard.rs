@@ -165,6 +165,12 @@ impl<R: ReplayStore> Guard<R> {
         &self.inner.edge
     }
 
+    /// Where used proofs are remembered, for the operator's eyes.
+    #[must_use]
+    pub fn replay_store(&self) -> &R {
+        &self.inner.replay
+    }
+
     /// The time by this guard's clock.
     #[must_use]
     pub fn now(&self) -> UnixTime {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use async_trait::async_trait;
 use bindery_crypto::random_bytes;
-use bindery_gateway::{GatewayConfiguration, GatewayParts};
+use bindery_gateway::{Gateway, GatewayConfiguration, GatewayMetrics, GatewayParts, GatewaySample};
 use bindery_http::tls::{self, ClientIdentity};
 use bindery_http::{ClientCertificates, Clock as _, SystemClock};
 use bindery_resource_server::{Mode, outbound};
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 use super::Status;
 use super::listener::ListenerSettings;
 use super::server::{StopSignal, drain};
+use crate::observation::{ObservationSettings, Observed};
 use crate::settings::{self, read_file};
 
 /// Runs the gateway until it is stopped by SIGTERM or Ctrl-C.
@@ -49,8 +51,40 @@ struct GatewayFile {
     /// Its private key, PEM.
     #[serde(default)]
     issuer_key_file: Option<PathBuf>,
+    /// Log and metrics.
+    #[serde(default)]
+    observation: ObservationSettings,
     /// The gateway.
     gateway: GatewayConfiguration,
+}
+
+/// What the operator reads of a gateway.
+struct ObservedGateway {
+    gateway: Gateway,
+    metrics: GatewayMetrics,
+    replay_bound: usize,
+}
+
+impl ObservedGateway {
+    fn replay_entries(&self) -> usize {
+        let guard = self.gateway.guard();
+        guard.replay_store().live_entries(guard.now())
+    }
+}
+
+#[async_trait]
+impl Observed for ObservedGateway {
+    async fn metrics(&self) -> Result<String, std::fmt::Error> {
+        let open = self.gateway.open_tunnels();
+        self.metrics.render(&GatewaySample::new(open, self.replay_entries(), self.replay_bound))
+    }
+
+    /// A full replay memory refuses every proof. Issuers and the application are not asked: when they are away,
+    /// another gateway would not reach them either.
+    async fn readiness(&self) -> (bool, serde_json::Value) {
+        let room = self.replay_entries() < self.replay_bound;
+        (room, serde_json::json!({"ready": room, "parts": {"replay_memory": room}}))
+    }
 }
 
 impl GatewayFile {
@@ -101,14 +135,16 @@ const fn default_replay_entries() -> usize {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
-    super::log_to_stderr("info");
     let file: GatewayFile = settings::read(&arguments.config)?;
+    file.observation.begin_untraced().with_context(|| arguments.config.display().to_string())?;
     file.require_private_secrets()?;
+    let metrics = GatewayMetrics::new();
     let parts = GatewayParts {
         replay: ReplayMemory::new(file.replay_entries, SystemClock.now(), random_bytes()?),
         clock: Arc::new(SystemClock),
         http_client: file.http_client()?,
         observer: None,
+        metrics: metrics.clone(),
     };
     let edge = file.gateway.edge_policy().with_context(|| arguments.config.display().to_string())?;
     let gateway = file.gateway.into_gateway(parts).with_context(|| arguments.config.display().to_string())?;
@@ -127,13 +163,20 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
     }
     let stop = StopSignal::listen()?;
     let listener = file.listener.bind(Some(ClientCertificates::Asked), &edge)?;
+    let operators = file.observation.operator_listener()?;
     gateway.guard().ready().await;
     tracing::info!(event = "listening", address = %listener.local_address());
     let handle = listener.handle();
     let mut serving = JoinSet::new();
     serving.spawn(listener.serve(gateway.service()));
+    let observed = ObservedGateway { gateway: gateway.clone(), metrics, replay_bound: file.replay_entries };
+    let observing = operators.map(|listener| listener.serve(observed));
     let stopped = stop.serve(&mut serving, vec![handle]).await;
     gateway.shut_down(Duration::from_secs(10)).await;
     let drained = drain(&mut serving).await;
+    // To the last moment the metrics show how the gateway ends.
+    if let Some(observing) = observing {
+        observing.end().await;
+    }
     stopped.and(drained).map(|()| Status::Done)
 }

@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use tokio::task::JoinSet;
 
 use super::Status;
+use crate::observation::ObservedServers;
 use file::Listeners;
 
 mod backup;
@@ -109,7 +110,8 @@ async fn serve(config: &Path, check: bool) -> anyhow::Result<Status> {
         handles.push(listener.handle());
         serving.spawn(listener.serve(issuers.router()));
     }
-    let observing = operators.map(|listener| listener.serve(file.metrics.clone(), &all));
+    let observed = ObservedServers::new(file.metrics.clone(), &all);
+    let observing = operators.map(|listener| listener.serve(observed));
     let stopped = stop.serve(&mut serving, handles).await;
     let drained = drain(&mut serving).await;
     maintenance.iter().for_each(tokio::task::JoinHandle::abort);

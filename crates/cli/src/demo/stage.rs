@@ -225,6 +225,7 @@ impl Stage {
             clock: Arc::new(SystemClock),
             http_client: self.http_client()?,
             observer: None,
+            metrics: bindery_gateway::GatewayMetrics::default(),
         };
         let gateway = configuration.into_gateway(parts)?;
         gateway.guard().ready().await;

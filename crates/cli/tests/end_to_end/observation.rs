@@ -11,7 +11,8 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 
-use crate::support::estate::Estate;
+use crate::support::estate::{Estate, require_status};
+use crate::support::upstream::Upstream;
 use crate::support::{DEADLINE, free_port, wire};
 
 /// Everything that a span may say of a request.
@@ -229,4 +230,69 @@ fn logs_are_json_objects_when_they_shall_be() {
     let broken = estate.stage.path("broken.toml");
     let finished = estate.stage.run(&["server", "--config", &broken, "--check"]).require(2);
     assert!(finished.stderr.contains("log_format") || finished.stderr.contains("xml"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_gateway_counts_answers_decisions_and_faults_for_its_operator() {
+    let estate = Estate::start();
+    let (stage, upstream) = (&estate.stage, Upstream::start());
+    let address = format!("127.0.0.1:{}", free_port());
+    let mut gateway = estate.gateway("observed", &upstream, None);
+    gateway.process.kill();
+    gateway.configure(&format!("[observation]\nmetrics = \"{address}\"\n"));
+    gateway.restart(stage);
+    let key = crate::support::forgery::key(stage, "the client's DPoP key");
+    let token = estate.token(&key);
+    let nonce = gateway.nonce(stage, &key, &token);
+    let proof = gateway.proof(&key, "/orders", &token).with_nonce(&nonce).sign(stage);
+    require_status(gateway.get(stage, "/orders", &token, &proof), 200);
+    require_status(gateway.get(stage, "/orders", &token, &proof), 401);
+    for path in ["/watched", "/warned"] {
+        require_status(gateway.get(stage, path, &token, &proof), 200);
+    }
+    let trace = b"TRACE / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    require_status(wire::exchange(stage, gateway.address, trace), 501);
+    drop(upstream);
+    require_status(gateway.get(stage, "/watched", &token, &proof), 502);
+
+    let (status, page) = get(&address, "/metrics");
+    assert_eq!(status, 200);
+    for line in [
+        "bindery_gateway_requests_total{status=\"200\"} 3",
+        "bindery_gateway_requests_total{status=\"501\"} 1",
+        "bindery_gateway_requests_total{status=\"502\"} 1",
+        "bindery_gateway_admitted_total{mode=\"enforce\",binding=\"dpop\"} 1",
+        "bindery_gateway_rejections_total{mode=\"enforce\",blame=\"replayed\",reason=\"proof_replayed\"} 1",
+        "bindery_gateway_rejections_total{mode=\"observe\",blame=\"invalid\",reason=\"proof_target\"} 2",
+        "bindery_gateway_rejections_total{mode=\"warn\",blame=\"invalid\",reason=\"proof_target\"} 1",
+        "bindery_gateway_not_forwarded_total{reason=\"method_refused\"} 1",
+        "bindery_gateway_not_forwarded_total{reason=\"upstream_unreachable\"} 1",
+        "bindery_gateway_upstream_duration_seconds_count 4",
+        "bindery_gateway_open_tunnels 0",
+        "bindery_gateway_replay_memory_entries 1",
+        "bindery_gateway_replay_memory_bound 2000000",
+    ] {
+        assert!(page.contains(line), "{line} is missing in\n{page}");
+    }
+    for secret in token.split('.').chain(proof.split('.')) {
+        assert!(!page.contains(secret), "{page}");
+    }
+    let (status, body) = get(&address, "/readyz");
+    assert_eq!(status, 200);
+    assert!(body.contains("\"replay_memory\":true"), "{body}");
+    assert_eq!(get(&address, "/healthz").0, 200);
+    // Where clients connect every path is the application's, and guarded like any other.
+    let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    require_status(wire::exchange(stage, gateway.address, request), 401);
+}
+
+#[test]
+fn a_gateway_makes_no_traces_and_says_so() {
+    let estate = Estate::start();
+    let upstream = Upstream::start();
+    let mut gateway = estate.gateway("traced", &upstream, None);
+    gateway.process.kill();
+    gateway.configure("[observation]\notlp = \"http://127.0.0.1:4318\"\n");
+    let finished = estate.stage.run(&["gateway", "--check", "--config", &gateway.config]).require(2);
+    assert!(finished.stderr.contains("otlp of [observation]"), "{}", finished.stderr);
 }

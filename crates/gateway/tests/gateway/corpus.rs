@@ -35,6 +35,7 @@ async fn every_case_of_the_corpus_gets_the_core_s_verdict_from_the_gateway() {
                 clock: Arc::clone(&estate.clock) as _,
                 http_client: estate.authority.http_client(),
                 observer: Some(Arc::new(Notes::default())),
+                metrics: bindery_gateway::GatewayMetrics::default(),
             };
             configuration.into_gateway(parts).unwrap()
         },

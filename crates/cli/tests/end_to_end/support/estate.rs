@@ -160,7 +160,7 @@ pub(crate) struct Gateway {
     /// What clients call it, and what proofs must name.
     pub(crate) url: String,
     pub(crate) address: SocketAddr,
-    config: String,
+    pub(crate) config: String,
     pub(crate) process: Process,
 }
 
@@ -172,6 +172,12 @@ pub(crate) fn require_status(reply: Reply, status: u16) -> Reply {
 }
 
 impl Gateway {
+    /// Adds tables to its file, for the next start.
+    pub(crate) fn configure(&self, tables: &str) {
+        let written = std::fs::read_to_string(&self.config).unwrap();
+        std::fs::write(&self.config, format!("{written}\n{tables}")).unwrap();
+    }
+
     pub(crate) fn restart(&mut self, stage: &Stage) {
         self.process = stage.spawn(&["gateway", "--config", &self.config]);
         assert_eq!(self.process.listening(1), [self.address]);
