@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use crate::endpoint::{account, login, refuse};
 use crate::event::{AuditEvent, Shown};
 use crate::limits::{Limit, TooMany};
-use crate::observation::Refused;
+use crate::observation::refused;
 use crate::people::pages;
 use crate::server::{AuthorizationServer, Server};
 
@@ -109,8 +109,7 @@ pub(crate) fn answer(server: &Server, headers: &HeaderMap, too_many: TooMany) ->
         false => refuse(server, too_many.into()),
     };
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(too_many.retry_after));
-    response.extensions_mut().insert(Refused("rate_limited"));
-    response
+    refused(response, "rate_limited")
 }
 
 /// The proxy in front repeats the request after the handshake (RFC 8470 section 5.2).
@@ -118,6 +117,5 @@ fn too_early() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::TOO_EARLY;
     render::forbid_storing(response.headers_mut());
-    response.extensions_mut().insert(Refused("too_early"));
-    response
+    refused(response, "too_early")
 }

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bindery_core::oauth::sender_constraint::SenderConstraint;
 use bindery_core::time::UnixTime;
 use bindery_store::record::SigningKeyState;
 
@@ -92,13 +91,7 @@ impl AuthorizationServer {
             sample.replay_entries = i64::try_from(entries).ok();
             sample.replay_bound = i64::try_from(bound).ok();
         }
-        let mut ends = Vec::new();
-        for client in server.clients.configured().filter(|client| !client.disabled) {
-            if let SenderConstraint::None(exception) = &client.metadata.sender_constraint {
-                ends.push(exception.until.as_seconds());
-            }
-        }
-        ends.retain(|end| *end > now.as_seconds());
+        let ends = server.bearer_exceptions.ends(server, now);
         sample.bearer_exceptions = i64::try_from(ends.len()).unwrap_or(i64::MAX);
         sample.bearer_exception_ends = ends.into_iter().min();
         server.metrics.sample(&sample);

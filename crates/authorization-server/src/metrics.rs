@@ -184,7 +184,7 @@ impl Inner {
             own.register("key_age_seconds", "Age of the newest key of each kind", self.key_age.clone());
             own.register(
                 "bearer_exceptions",
-                "Configured clients that may hold bearer tokens now",
+                "Clients that may hold bearer tokens now",
                 self.bearer_exceptions.clone(),
             );
             own.register(

@@ -7,7 +7,7 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, StatusCode};
 use opentelemetry::propagation::Extractor;
 use tracing::{Instrument as _, Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -20,6 +20,27 @@ pub const SPANS: &str = "bindery_request";
 /// Why a request was refused, in the extensions of its answer: a word of the code, for the counters.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refused(pub(crate) &'static str);
+
+/// Names the cause of a refusal for the counters. Whoever makes an answer of 4xx or 5xx, or one that tells a client
+/// or a person of a refusal in another way, calls it.
+pub(crate) fn refused(mut response: Response, reason: &'static str) -> Response {
+    response.extensions_mut().insert(Refused(reason));
+    response
+}
+
+/// The cause that is counted: the one that was named, or for what the router itself refuses its status in words.
+/// `unnamed` is a mistake of ours, and tests fail on it.
+fn reason_of(response: &Response) -> &'static str {
+    if let Some(Refused(reason)) = response.extensions().get::<Refused>() {
+        return reason;
+    }
+    match response.status() {
+        StatusCode::NOT_FOUND => "not_found",
+        StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+        status if status.is_client_error() || status.is_server_error() => "unnamed",
+        _ => "",
+    }
+}
 
 /// Watches one request.
 pub(crate) async fn observe(
@@ -54,7 +75,7 @@ pub(crate) async fn observe(
     }
     let response = next.run(request).instrument(span.clone()).await;
     let status = response.status().as_u16();
-    let reason = response.extensions().get::<Refused>().map_or("", |refused| refused.0);
+    let reason = reason_of(&response);
     server.metrics.answered(route, below, status, reason, begun.elapsed());
     finish(&span, status, reason);
     response

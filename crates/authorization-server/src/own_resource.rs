@@ -31,7 +31,7 @@ use serde_json::Value;
 
 use crate::client_registry::Client;
 use crate::event::AuditEvent;
-use crate::observation::Refused;
+use crate::observation::refused;
 use crate::provision::client_subject;
 use crate::server::Server;
 use crate::{binding, issued_token};
@@ -320,7 +320,5 @@ fn refuse(
         true => server.nonce_keys.issue(&server.settings.issuer, now).ok(),
         false => None,
     };
-    let mut response = render::error_answer(&answer, nonce.as_ref().map(DpopNonce::as_str));
-    response.extensions_mut().insert(Refused(rejection.reason()));
-    response
+    refused(render::error_answer(&answer, nonce.as_ref().map(DpopNonce::as_str)), rejection.reason())
 }

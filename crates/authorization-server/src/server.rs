@@ -17,6 +17,7 @@ use bindery_http::{Clock, EdgePolicy};
 use bindery_store::{AuthorizationStore, StoreError};
 
 use crate::audit::AuditLog;
+use crate::bearer_exceptions::BearerExceptions;
 use crate::blocked_keys::BlockedKeys;
 use crate::client_keys::{ClientKeyCache, HttpKeySetFetcher, KeySetFetcher};
 use crate::client_registry::ClientRegistry;
@@ -141,6 +142,7 @@ pub(crate) struct Server {
     pub(crate) cookie_keys: CookieKeys,
     pub(crate) proof_memory: ProofMemory,
     pub(crate) blocked_keys: BlockedKeys,
+    pub(crate) bearer_exceptions: BearerExceptions,
     pub(crate) registrations: Registrations,
     pub(crate) audit: AuditLog,
     pub(crate) people: People,
@@ -221,6 +223,7 @@ impl AuthorizationServer {
             cookie_keys,
             proof_memory,
             blocked_keys,
+            bearer_exceptions: BearerExceptions::default(),
             registrations: Registrations::default(),
             audit,
             people,
@@ -292,6 +295,7 @@ impl AuthorizationServer {
         let signing = server.take_over_keys(now).await;
         let blocked = server.blocked_keys.refresh(&*server.store).await;
         let unused = population::maintain(server, now).await;
+        let exceptions = server.bearer_exceptions.maintain(server, now).await;
         server.limits.maintain();
         let expired = server.store.purge_expired(now).await;
         let audited = server.audit.purge(&*server.store, now).await;
@@ -301,6 +305,7 @@ impl AuthorizationServer {
         cookies?;
         blocked?;
         unused?;
+        exceptions?;
         signing
     }
 

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::client_registry::Configured;
 use crate::event::AuditEvent;
-use crate::observation::Refused;
+use crate::observation::refused;
 use crate::registration::RegistrationRefused;
 
 /// The kinds of refusal. The name ends the `type` URI and never changes.
@@ -160,7 +160,6 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         render::forbid_storing(headers);
-        response.extensions_mut().insert(Refused(reason));
-        response
+        refused(response, reason)
     }
 }

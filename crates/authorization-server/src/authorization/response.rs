@@ -10,6 +10,7 @@ use http::HeaderMap;
 use serde_json::{Map, Value};
 
 use crate::encryption::{JWT, encrypt_for_client};
+use crate::observation::refused;
 use crate::people::pages;
 use crate::server::Server;
 
@@ -38,13 +39,17 @@ pub(crate) async fn render(
     headers: &HeaderMap,
     now: UnixTime,
 ) -> Result<Response, ResponseUnavailable> {
+    let reason = match &outcome {
+        Outcome::Code(_) => None,
+        Outcome::Refused(error) => Some(error.reason()),
+    };
     let mut parameters = parameters(outcome, to);
     parameters.push(("iss", server.settings.issuer.clone()));
     if to.response_mode.is_signed() {
         let response = sign(server, client, parameters, now).await?;
         parameters = vec![("response", response)];
     }
-    Ok(match to.response_mode {
+    let response = match to.response_mode {
         ResponseMode::Query | ResponseMode::QueryJwt => {
             pages::see_other(&with_query(&to.redirect_uri, &parameters))
         }
@@ -55,6 +60,10 @@ pub(crate) async fn render(
             let fields = parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
             pages::form_post(server, headers, &[], &to.redirect_uri, fields)
         }
+    };
+    Ok(match reason {
+        Some(reason) => refused(response, reason),
+        None => response,
     })
 }
 

@@ -13,6 +13,7 @@ use http::StatusCode;
 use crate::decoupled::backchannel;
 use crate::event::AuditEvent;
 use crate::interaction::PageFault;
+use crate::observation::refused;
 use crate::people::accounts::{self, SignInRefused};
 use crate::people::form::{self, Purpose};
 use crate::people::model::{AccountPage, ClientLine, PasskeyLine, SessionLine, WaitingLine, shown};
@@ -285,8 +286,10 @@ async fn render(
         clients: clients(server, session.subject(), &locale, submission.now).await.map_err(failed)?,
         waiting: waiting(server, session.subject(), &locale, submission.now).await.map_err(failed)?,
     };
-    let status = if page.message.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    Ok(pages::show_as(server, status, &page, &locale))
+    Ok(match page.message {
+        Some(message) => refused(pages::show_as(server, StatusCode::BAD_REQUEST, &page, &locale), message),
+        None => pages::show_as(server, StatusCode::OK, &page, &locale),
+    })
 }
 
 async fn sessions(server: &Server, session: &Session, now: UnixTime) -> Result<Vec<SessionLine>, StoreError> {

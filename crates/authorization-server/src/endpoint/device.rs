@@ -9,6 +9,7 @@ use http::StatusCode;
 
 use crate::decoupled::device::{self, UserCodeRefused, WaitingDevice};
 use crate::interaction::{self, Beginning, PageFault};
+use crate::observation::refused;
 use crate::people::browser::{self, Browser};
 use crate::people::form::{self, Purpose};
 use crate::people::model::{DeviceConfirmPage, DevicePage, DonePage, shown};
@@ -74,9 +75,9 @@ fn ask_for_code(
     server: &Server,
     submission: &Submission,
     browser: &Browser,
-    refused: Option<UserCodeRefused>,
+    cause: Option<UserCodeRefused>,
 ) -> Response {
-    let (status, message) = match refused {
+    let (status, message) = match cause {
         None => (StatusCode::OK, None),
         Some(UserCodeRefused::Unknown) => (StatusCode::OK, Some("device_unknown")),
         Some(UserCodeRefused::TooMany) => (StatusCode::TOO_MANY_REQUESTS, Some("device_too_many")),
@@ -90,7 +91,11 @@ fn ask_for_code(
         form_token: form::token(&browser.form_key(), Purpose::Device),
         user_code: shown(submission.form.get("user_code").unwrap_or_default(), CODE),
     };
-    pages::show_as(server, status, &page, &submission.locale(server, &[]))
+    let shown = pages::show_as(server, status, &page, &submission.locale(server, &[]));
+    match message {
+        Some(message) => refused(shown, message),
+        None => shown,
+    }
 }
 
 fn compare(server: &Server, submission: &Submission, browser: &Browser, waiting: &WaitingDevice) -> Response {

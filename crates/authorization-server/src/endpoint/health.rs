@@ -7,6 +7,7 @@ use axum::response::Response;
 use bindery_http::render;
 use http::StatusCode;
 
+use crate::observation::refused;
 use crate::server::AuthorizationServer;
 
 /// Liveness: whoever gets here is alive.
@@ -16,10 +17,10 @@ pub(crate) async fn live() -> Response {
 
 /// Readiness: what requests need is there.
 pub(crate) async fn ready(State(server): State<AuthorizationServer>) -> Response {
-    empty(match server.readiness().await.require() {
-        Ok(()) => StatusCode::OK,
-        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
-    })
+    match server.readiness().await.require() {
+        Ok(()) => empty(StatusCode::OK),
+        Err(_) => refused(empty(StatusCode::SERVICE_UNAVAILABLE), "not_ready"),
+    }
 }
 
 fn empty(status: StatusCode) -> Response {

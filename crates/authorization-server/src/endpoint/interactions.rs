@@ -23,6 +23,7 @@ use super::{approval, read_capped};
 use crate::decoupled::backchannel::{self, WaitingRequest};
 use crate::event::{AuditEvent, Words};
 use crate::interaction::{self, Decision, Interaction, PageFault, SignIn};
+use crate::observation::refused;
 use crate::own_resource::{self, Admission, Audience, Demand, Speaker, Unbound};
 use crate::people::submission::Submission;
 use crate::people::{LoginPlace, pages, session};
@@ -69,7 +70,8 @@ impl Refused {
 
     fn answer(self) -> Response {
         let Self(status, error, sentence) = self;
-        super::json(status, json!({"error": error, "error_description": sentence}).to_string().into_bytes())
+        let body = json!({"error": error, "error_description": sentence});
+        refused(super::json(status, body.to_string().into_bytes()), error)
     }
 }
 

@@ -9,6 +9,7 @@ use http::StatusCode;
 
 use crate::event::{AuditEvent, Words};
 use crate::interaction::{self, Interaction, PageFault};
+use crate::observation::refused;
 use crate::people::LoginPlace;
 use crate::people::accounts::{self, SignInRefused};
 use crate::people::authentication_context::{WantedMethods, passkey_amr, password_amr};
@@ -133,7 +134,7 @@ async fn sign_in(server: &Server, request: Request) -> Result<Response, Response
         Err((message, status)) => {
             let username = shown(submission.form.get("username").unwrap_or_default(), NAME);
             let said = Said { message: Some(message), username };
-            Ok(login_page(server, &submission, &target, &browser, said, status).await)
+            Ok(refused(login_page(server, &submission, &target, &browser, said, status).await, message))
         }
     }
 }
@@ -289,9 +290,11 @@ async fn begin(server: &Server, request: Request) -> Result<Response, Response> 
 pub(super) fn begun(begun: Result<passkeys::Begun, PasskeyRefused>) -> Response {
     match begun.as_ref().map(serde_json::to_vec) {
         Ok(Ok(body)) => super::json(StatusCode::OK, body),
-        Err(PasskeyRefused::Refused(_)) => super::json(StatusCode::FORBIDDEN, b"{}".to_vec()),
+        Err(PasskeyRefused::Refused(_)) => {
+            refused(super::json(StatusCode::FORBIDDEN, b"{}".to_vec()), "passkey_failed")
+        }
         Ok(Err(_)) | Err(PasskeyRefused::Unavailable) => {
-            super::json(StatusCode::SERVICE_UNAVAILABLE, b"{}".to_vec())
+            refused(super::json(StatusCode::SERVICE_UNAVAILABLE, b"{}".to_vec()), "error_unavailable")
         }
     }
 }

@@ -21,7 +21,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::event::AuditEvent;
-use crate::observation::Refused;
+use crate::observation::refused;
 use crate::server::Server;
 
 pub(crate) mod account;
@@ -134,8 +134,7 @@ pub(crate) fn refuse(server: &Server, error: TokenError) -> Response {
     let dpop = &server.settings.dpop;
     let window = ProofWindow { now, past: seconds(dpop.past), future: seconds(dpop.future) };
     let status = StatusCode::from_u16(error.form().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = json(status, error.render(&window));
-    response.extensions_mut().insert(Refused(error.form().reason));
+    let mut response = refused(json(status, error.render(&window)), error.form().reason);
     match error {
         TokenError::ClientAuthentication { basic: true } => {
             response
@@ -202,15 +201,15 @@ impl Refusal {
                 let form = error.form();
                 (form.status, form.code, form.reason, form.sentence)
             }
-            Self::Backchannel(refused) => {
-                let (code, reason, sentence) = refused.form();
-                (refused.status(), code, reason, sentence)
+            Self::Backchannel(fault) => {
+                let (code, reason, sentence) = fault.form();
+                (fault.status(), code, reason, sentence)
             }
-            Self::SignedRequest(refused) => (400, "invalid_request", refused.reason(), refused.sentence()),
+            Self::SignedRequest(fault) => (400, "invalid_request", fault.reason(), fault.sentence()),
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
         let members = serde_json::json!({"error": code, "error_description": sentence, "reason": reason});
-        json(status, members.to_string().into_bytes())
+        refused(json(status, members.to_string().into_bytes()), reason)
     }
 }
 

@@ -23,6 +23,7 @@ use super::{BodyUnreadable, read_capped};
 use crate::ATTEMPTS;
 use crate::configuration::RegistrationAccess;
 use crate::event::AuditEvent;
+use crate::observation::refused;
 use crate::registration::dynamic::{self, DynamicRefused};
 use crate::registration::enrolment::{self, digest_text, new_secret, wants_secret};
 use crate::registration::narrowed::Narrowed;
@@ -360,8 +361,8 @@ fn unavailable(server: &Server, operation: &'static str, error: &StoreError) -> 
     Refused::Unavailable
 }
 
-fn refuse(server: &Server, refused: &Refused, client_id: Option<&str>) -> Response {
-    let (status, error, description) = match refused {
+fn refuse(server: &Server, cause: &Refused, client_id: Option<&str>) -> Response {
+    let (status, error, description) = match cause {
         Refused::TokenMissing => (StatusCode::UNAUTHORIZED, "invalid_token", "A token is needed.".into()),
         Refused::Token => (StatusCode::UNAUTHORIZED, "invalid_token", "The token opens nothing here.".into()),
         Refused::Body(sentence) => {
@@ -379,7 +380,7 @@ fn refuse(server: &Server, refused: &Refused, client_id: Option<&str>) -> Respon
             "It can't be decided at the moment.".into(),
         ),
     };
-    let detail = match refused {
+    let detail = match cause {
         Refused::Metadata(refused) => refused.detail(),
         _ => description.clone(),
     };
@@ -394,14 +395,14 @@ fn refuse(server: &Server, refused: &Refused, client_id: Option<&str>) -> Respon
     let body = serde_json::json!({ "error": error, "error_description": description });
     let mut response = render::json(status, &body);
     if status == StatusCode::UNAUTHORIZED {
-        let challenge = match refused {
+        let challenge = match cause {
             // RFC 6750 section 3.1: no attempt, no error code.
             Refused::TokenMissing => HeaderValue::from_static("Bearer"),
             _ => HeaderValue::from_static("Bearer error=\"invalid_token\""),
         };
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
-    response
+    refused(response, error)
 }
 
 impl From<population::Full> for Refused {

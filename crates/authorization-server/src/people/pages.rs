@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use super::locale::Locale;
 use super::model::{Allowed, ErrorPage, Field, FormPostPage, Page};
 use crate::event::AuditEvent;
+use crate::observation::refused;
 use crate::server::Server;
 
 /// A browser that has been here comes back over TLS alone, for two years (FSP-NET-09). Of hosts below this one we
@@ -65,7 +66,7 @@ pub(crate) fn error(
         "too_many_requests" => "error_too_many",
         _ => "error_request",
     };
-    show_as(server, status, &ErrorPage { text, code }, &locale(server, ui_locales, headers))
+    refused(show_as(server, status, &ErrorPage { text, code }, &locale(server, ui_locales, headers)), code)
 }
 
 /// The answer to an authorization request, posted by the browser (OAuth 2.0 Form Post Response Mode).

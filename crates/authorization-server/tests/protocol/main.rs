@@ -42,6 +42,7 @@ mod limits;
 mod logging;
 mod logout;
 mod metadata;
+mod metrics;
 mod mtls;
 mod narrowing;
 mod offboarding;

@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 
 pub(crate) use crate::clients::Setup;
 use crate::exchange::exchange;
+use crate::metrics::EveryCauseIsNamed;
 
 pub(crate) const ISSUER: &str = "https://id.example";
 pub(crate) const MTLS: &str = "https://mtls.id.example";
@@ -108,6 +109,7 @@ pub(crate) struct World {
     pub(crate) self_signed: ClientCertificate,
     key_file: tempfile::NamedTempFile,
     counter: AtomicU64,
+    _causes: EveryCauseIsNamed,
 }
 
 pub(crate) struct Answer {
@@ -264,6 +266,7 @@ impl Setup {
         let (pki_certificate, _) = certificate("pki-client", Vec::new(), Some(&self.ca));
         World {
             router: server.router(),
+            _causes: EveryCauseIsNamed::of(&server),
             server,
             clock,
             store,
