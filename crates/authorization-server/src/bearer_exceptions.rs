@@ -26,7 +26,8 @@ impl BearerExceptions {
             return Ok(());
         }
         let records = server.store.list_clients().await?;
-        let ends = records.iter().filter_map(|record| end_of(&server.clients.read(record)?)).collect();
+        let live = records.iter().filter(|record| server.clients.barred.find(&record.client_id).is_none());
+        let ends = live.filter_map(|record| end_of(&server.clients.read(record)?)).collect();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (Some(now.plus(SPAN)), ends);
         Ok(())
     }
@@ -34,7 +35,8 @@ impl BearerExceptions {
     /// The ends of all exceptions that count at `now`.
     pub(crate) fn ends(&self, server: &Server, now: UnixTime) -> Vec<i64> {
         let stored = self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone();
-        let configured = server.clients.configured().filter_map(end_of);
+        let barred = |client: &&Client| server.clients.barred.find(&client.metadata.client_id).is_some();
+        let configured = server.clients.configured().filter(|client| !barred(client)).filter_map(end_of);
         let ends = stored.into_iter().chain(configured).filter(|end| now < *end);
         ends.map(UnixTime::as_seconds).collect()
     }

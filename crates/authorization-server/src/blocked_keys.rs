@@ -1,6 +1,6 @@
 //! Keys and certificates that open nothing any more, whoever holds them: those of offboarded clients, and
 //! those that an operator blocks. Held in memory, so that a request pays one look at an empty set, and taken
-//! over from the store at every round of maintenance; what this process blocks counts at once.
+//! over from the store every few seconds; what this process blocks counts at once.
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -16,6 +16,7 @@ use bindery_store::{AuthorizationStore, StoreError};
 use serde_json::{Map, Value};
 
 use crate::audit::AuditLog;
+use crate::barred_clients::BarredClients;
 use crate::configuration::{ConfigurationInvalid, invalid};
 use crate::event::AuditEvent;
 use crate::grant;
@@ -46,6 +47,8 @@ pub(crate) struct Configured;
 
 pub(crate) struct ClientRegistry {
     configured: HashMap<String, ConfiguredClient>,
+    /// Disabled by name.
+    pub(crate) barred: BarredClients,
     store: Arc<dyn AuthorizationStore>,
     settings: Arc<Settings>,
 }
@@ -93,16 +96,24 @@ impl ClientRegistry {
                 ));
             }
         }
-        Ok(Self { configured: clients, store, settings })
+        Ok(Self { configured: clients, barred: BarredClients::default(), store, settings })
     }
 
     /// The client of that name, disabled or not.
     pub(crate) async fn find(&self, client_id: &str) -> Result<Option<Arc<Client>>, StoreError> {
         if let Some(client) = self.configured.get(client_id) {
-            return Ok(Some(Arc::clone(&client.client)));
+            return Ok(Some(self.under_bar(Arc::clone(&client.client))));
         }
         let Some(record) = self.store.find_client(client_id).await? else { return Ok(None) };
-        Ok(self.read(&record).map(Arc::new))
+        Ok(self.read(&record).map(|client| self.under_bar(Arc::new(client))))
+    }
+
+    /// A bar wins over the file and over the record.
+    fn under_bar(&self, client: Arc<Client>) -> Arc<Client> {
+        match self.barred.find(&client.metadata.client_id) {
+            Some(_) if !client.disabled => Arc::new(Client { disabled: true, ..Client::clone(&client) }),
+            _ => client,
+        }
     }
 
     /// What a record of the store means here; nothing when the rules have no room for it.
@@ -137,6 +148,11 @@ impl ClientRegistry {
     /// The clients of the configuration as they were written.
     pub(crate) fn configured_clients(&self) -> impl Iterator<Item = &ConfiguredClient> {
         self.configured.values()
+    }
+
+    /// The client of the configuration of that name, as the file has it.
+    pub(crate) fn find_configured(&self, client_id: &str) -> Option<&ConfiguredClient> {
+        self.configured.get(client_id)
     }
 
     /// Requires that a client of this name is not set by the configuration.

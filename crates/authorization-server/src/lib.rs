@@ -15,6 +15,7 @@ mod admission;
 mod audit;
 pub mod authenticate;
 mod authorization;
+mod barred_clients;
 mod bearer_exceptions;
 pub mod binding;
 mod blocked_keys;

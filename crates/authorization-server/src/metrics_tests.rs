@@ -51,20 +51,46 @@ fn what_happens_is_counted_by_issuer_and_by_our_own_words() {
     assert!(!page.contains("no_label") && !page.contains("no-label"));
 }
 
-#[test]
-fn gauges_show_the_last_sample() {
-    let metrics = Metrics::new();
-    let own = metrics.of("i");
-    let sample = Sample {
+fn sample() -> Sample {
+    Sample {
         audit_queue: 4,
         replay_entries: Some(10),
         replay_bound: Some(100),
         key_ages: vec![("ES256", 60), ("nonce", 5)],
         bearer_exceptions: 1,
         bearer_exception_ends: Some(1_900_000_000),
-    };
+    }
+}
+
+/// A page with every family: one without a series would not be on it.
+fn whole_page() -> String {
+    let metrics = Metrics::new();
+    let own = metrics.of("i");
+    own.sample(&sample());
+    own.answered(Some("/token"), str::to_owned, 200, "", Duration::ZERO);
+    own.limited("address");
+    own.audit_lost().inc();
+    tokens(&own, 1);
+    let (endpoint, reason, detail) = ("/token", "a reason", "a detail");
+    own.observe(&AuditEvent::DpopProofRefused { endpoint, reason, blame: "blame", detail: &detail });
+    own.observe(&AuditEvent::ClientAuthenticationFailed {
+        client_id: "c",
+        endpoint,
+        reason,
+        detail: &detail,
+    });
+    count_event(0, &AuditEvent::StoreFailed { operation: "find_client", error: &detail });
+    let page = metrics.render().unwrap();
+    assert_eq!(page.matches("# TYPE ").count(), 15, "a family is missing here:\n{page}");
+    page
+}
+
+#[test]
+fn gauges_show_the_last_sample() {
+    let metrics = Metrics::new();
+    let own = metrics.of("i");
     own.sample(&Sample::default());
-    own.sample(&sample);
+    own.sample(&sample());
     let page = metrics.render().unwrap();
     for line in [
         "bindery_audit_queue_entries{issuer=\"i\"} 4",
@@ -76,10 +102,36 @@ fn gauges_show_the_last_sample() {
     }
 }
 
+/// An alert on a metric or an event that is not there never fires.
+#[test]
+fn every_family_and_event_that_the_guide_names_is_there() {
+    let page = whole_page();
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    let families: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let word = |character: char| !(character.is_ascii_alphanumeric() || character == '_');
+    let mut named = 0;
+    for word in guide.split(word).filter(|word| word.starts_with("bindery_")) {
+        let code = word.starts_with("bindery_gateway") || word.starts_with("bindery_http");
+        let family = ["_total", "_bucket", "_count", "_sum"].iter().find_map(|end| word.strip_suffix(end));
+        if !code {
+            assert!(families.contains(&family.unwrap_or(word)), "{word} is no family");
+            named += 1;
+        }
+    }
+    assert!(named > 30, "{named}");
+    for events in guide.split("event=").skip(1).map(|rest| rest.trim_start_matches(['~', '"'])) {
+        for event in events.split('"').next().unwrap().split("\\|") {
+            assert!(EVENTS.iter().any(|known| known.name == event), "{event} is no event");
+        }
+    }
+}
+
 /// Whoever adds a family tells the operators.
 #[test]
 fn every_family_is_explained_to_operators() {
-    let page = Metrics::new().render().unwrap();
+    let page = whole_page();
     let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations.md");
     let guide = std::fs::read_to_string(guide).unwrap();
     for line in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {

@@ -82,6 +82,9 @@ pub struct ClientCounts {
     pub enabled: u64,
     /// Clients that are disabled.
     pub disabled: u64,
+    /// Those of them that the configuration file has and an operator disabled beside it, by `client_id`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub barred: Vec<String>,
     /// Clients of the store whose registration the profile has no room for: they get nothing.
     pub unusable: u64,
     /// Enabled clients by sender constraint.
@@ -129,16 +132,25 @@ impl AuthorizationServer {
         let server = &self.0;
         let settings = &server.settings;
         let mut clients = Clients::default();
+        let barred = store.list_barred_clients().await?;
+        let is_barred = |client_id: &str| barred.iter().any(|bar| bar.client_id == client_id);
         for client in server.clients.configured() {
-            clients.count(&client.metadata, client.disabled);
+            let client_id = &client.metadata.client_id;
+            if is_barred(client_id) {
+                clients.counts.barred.push(client_id.clone());
+            }
+            clients.count(&client.metadata, client.disabled || is_barred(client_id));
         }
+        clients.counts.barred.sort_unstable();
         for record in store.list_clients().await? {
             // A client of the configuration hides one of the same name in the store.
             if server.clients.configured().any(|client| client.metadata.client_id == record.client_id) {
                 continue;
             }
             match server.clients.read(&record) {
-                Some(client) => clients.count(&client.metadata, client.disabled),
+                Some(client) => {
+                    clients.count(&client.metadata, client.disabled || is_barred(&record.client_id));
+                }
                 None => clients.counts.unusable += 1,
             }
         }

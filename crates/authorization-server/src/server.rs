@@ -46,6 +46,9 @@ use crate::subject::PairwiseKeys;
 /// How often [`AuthorizationServer::maintain`] is run by [`AuthorizationServer::spawn_maintenance`].
 const MAINTENANCE: Duration = Duration::from_secs(30);
 
+/// How often it is asked what operators have blocked and barred: so late a theft is stopped at the other processes.
+const HEED: Duration = Duration::from_secs(5);
+
 /// How often messages that failed are looked at again.
 const DELIVERY: Duration = Duration::from_secs(10);
 
@@ -207,6 +210,7 @@ impl AuthorizationServer {
         let cookie_keys = CookieKeys::load(&*store, &sealer, settings.keys.cookie_rotation, now).await?;
         let proof_memory = ProofMemory::new(&settings.dpop, &store, now)?;
         let blocked_keys = BlockedKeys::load(&*store).await?;
+        clients.barred.refresh(&*store).await?;
         let server = Server {
             settings,
             store,
@@ -293,7 +297,7 @@ impl AuthorizationServer {
         let nonces = server.nonce_keys.refresh(&*server.store, &server.sealer, now).await;
         let cookies = server.cookie_keys.refresh(&*server.store, &server.sealer, now).await;
         let signing = server.take_over_keys(now).await;
-        let blocked = server.blocked_keys.refresh(&*server.store).await;
+        let blocked = self.heed_operators().await;
         let unused = population::maintain(server, now).await;
         let exceptions = server.bearer_exceptions.maintain(server, now).await;
         server.limits.maintain();
@@ -332,12 +336,17 @@ impl AuthorizationServer {
         delivery::deliver_due::<Ping>(&self.0, self.0.clock.now()).await
     }
 
-    /// Runs [`Self::maintain`] every half minute, and [`Self::deliver_logouts`] and [`Self::deliver_pings`] when
-    /// there is something to tell, until the returned task is dropped or aborted.
+    /// Runs [`Self::maintain`] every half minute, asks every five seconds what operators have blocked, and runs
+    /// [`Self::deliver_logouts`] and [`Self::deliver_pings`] when there is something to tell, until the returned
+    /// task is dropped or aborted.
     pub fn spawn_maintenance(&self) -> tokio::task::JoinHandle<()> {
         let server = self.clone();
         tokio::spawn(async move {
-            tokio::join!(server.maintain_for_ever(), server.deliver_for_ever());
+            tokio::join!(
+                server.maintain_for_ever(),
+                server.deliver_for_ever(),
+                server.heed_operators_for_ever()
+            );
         })
     }
 
@@ -362,6 +371,24 @@ impl AuthorizationServer {
                 if let Err(error) = delivered {
                     AuditEvent::StoreFailed { operation, error: &error }.trace();
                 }
+            }
+        }
+    }
+
+    /// Takes over which keys are blocked and which clients are barred, also by other processes on the same store.
+    async fn heed_operators(&self) -> Result<(), StoreError> {
+        let server = &self.0;
+        let keys = server.blocked_keys.refresh(&*server.store).await;
+        let clients = server.clients.barred.refresh(&*server.store).await;
+        keys.and(clients)
+    }
+
+    async fn heed_operators_for_ever(&self) {
+        let mut ticks = tokio::time::interval(HEED);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.heed_operators().await {
+                AuditEvent::StoreFailed { operation: "heed_operators", error: &error }.trace();
             }
         }
     }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use bindery_core::encoding::base64url;
 use bindery_core::time::UnixTime;
 use bindery_store::authorization::ClientUpdate;
-use bindery_store::record::ClientRecord;
+use bindery_store::record::{BarredClientRecord, ClientRecord};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -20,6 +20,7 @@ use super::clients::tagged;
 use super::door::Administrator;
 use super::entity_tag;
 use super::problem::{Kind, Problem};
+use crate::client_registry::Configured;
 use crate::event::AuditEvent;
 use crate::registration::enrolment::{self, new_secret, wants_secret};
 use crate::registration::{Facts, FormerSecret, enrol};
@@ -163,7 +164,8 @@ pub(super) async fn set_policy(
     save(server, changed, "policy", &administrator).await
 }
 
-/// Disables a client: it can't authenticate any more, and what it holds is dead at once.
+/// Disables a client: it can't authenticate any more, and what it holds is dead at once. One of the configuration
+/// file stays disabled, whatever the file says, until it is enabled here.
 #[utoipa::path(post, path = "/clients/{client_id}/disable", operation_id = "disableClient", tag = "clients",
     params(("client_id" = String, Path, description = "The client")),
     responses((status = 200, description = "Disabled", body = ClientView)))]
@@ -173,14 +175,18 @@ pub(super) async fn disable(
     Path(client_id): Path<String>,
 ) -> Result<Response, Problem> {
     let server = &*server.0;
-    server.clients.require_changeable(&client_id)?;
+    if server.clients.find_configured(&client_id).is_some() {
+        let reason = format!("disabled by {}", administrator.name);
+        bar(server, &client_id, reason, false).await?;
+        return configured_changed(server, &client_id, "disabled", &administrator);
+    }
     // Nothing is judged: whatever the client is at that moment, it is disabled.
     server.store.disable_client(&client_id, server.clock.now()).await?;
     let record = find(server, &client_id).await?;
     Ok(changed(server, record, "disabled", &administrator))
 }
 
-/// Enables a disabled client. One that was offboarded stays disabled for ever.
+/// Enables a disabled client. One of the store that was offboarded stays disabled for ever.
 #[utoipa::path(post, path = "/clients/{client_id}/enable", operation_id = "enableClient", tag = "clients",
     params(("client_id" = String, Path, description = "The client")),
     responses((status = 200, description = "Enabled", body = ClientView)))]
@@ -190,7 +196,16 @@ pub(super) async fn enable(
     Path(client_id): Path<String>,
 ) -> Result<Response, Problem> {
     let server = &*server.0;
-    server.clients.require_changeable(&client_id)?;
+    if server.clients.barred.find(&client_id).is_some() {
+        server.clients.barred.unbar(&*server.store, &client_id).await?;
+    }
+    if let Some(configured) = server.clients.find_configured(&client_id) {
+        if configured.client.disabled {
+            // The bar is gone, if there was one; what the file says stays.
+            return Err(Configured.into());
+        }
+        return configured_changed(server, &client_id, "enabled", &administrator);
+    }
     let mut record = find(server, &client_id).await?;
     if Facts::of(&record).offboarded_at().is_some() {
         return Err(Problem::new(
@@ -266,6 +281,37 @@ pub(super) async fn delete(
     let administrator = Some(administrator.name.as_str());
     server.audit.record(AuditEvent::ClientDeleted { client_id: &client_id, administrator });
     Ok(body::no_content())
+}
+
+/// Disables a client of the configuration file by its name.
+pub(super) async fn bar(
+    server: &Server,
+    client_id: &str,
+    reason: String,
+    offboarded: bool,
+) -> Result<(), Problem> {
+    let barred_at = server.clock.now();
+    // An offboarded client is not made a merely disabled one by whoever comes later.
+    if !offboarded && server.clients.barred.find(client_id).is_some_and(|bar| bar.offboarded) {
+        return Ok(());
+    }
+    let record = BarredClientRecord { client_id: client_id.into(), reason, offboarded, barred_at };
+    Ok(server.clients.barred.bar(&*server.store, &record).await?)
+}
+
+/// Tells of a change of state of a client of the configuration.
+fn configured_changed(
+    server: &Server,
+    client_id: &str,
+    change: &'static str,
+    administrator: &Administrator,
+) -> Result<Response, Problem> {
+    let configured = server.clients.find_configured(client_id);
+    let configured = configured.ok_or_else(|| Problem::not_found("client", "/clients"))?;
+    let administrator = Some(administrator.name.as_str());
+    server.audit.record(AuditEvent::ClientChanged { client_id, change, administrator });
+    let view = ClientView::of_configured(configured).under(server.clients.barred.find(client_id));
+    Ok(tagged(StatusCode::OK, view).into_response())
 }
 
 pub(super) async fn find(server: &Server, client_id: &str) -> Result<ClientRecord, Problem> {

@@ -1,6 +1,6 @@
 //! A client as administrators see it: its registration and its state, never a secret or a digest of one.
 
-use bindery_store::record::ClientRecord;
+use bindery_store::record::{BarredClientRecord, ClientRecord};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -15,7 +15,7 @@ use crate::registration::Facts;
 pub(super) enum Source {
     /// In the store: it can be changed here.
     Store,
-    /// In the configuration file: it is changed there.
+    /// In the configuration file: it is changed there, but for its state, which can be set here.
     Configuration,
 }
 
@@ -52,7 +52,10 @@ pub(super) struct ClientView {
     /// It registered itself and is removed at this second if it is not used before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) unused_until: Option<i64>,
-    /// When it was offboarded; it never comes back.
+    /// Why it is disabled, where somebody said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) disabled_because: Option<String>,
+    /// When it was offboarded; it never comes back, unless the configuration file has it and it is enabled again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) offboarded_at: Option<i64>,
     /// Why.
@@ -78,6 +81,7 @@ impl ClientView {
             unused_until: facts.unused_until().map(bindery_core::time::UnixTime::as_seconds),
             offboarded_at: facts.offboarded_at().map(bindery_core::time::UnixTime::as_seconds),
             offboarded_because: facts.offboarded_because,
+            disabled_because: None,
             registered_by: facts.registered_by,
             initial_access_token: facts.initial_access_token,
             revision: record.revision,
@@ -103,8 +107,24 @@ impl ClientView {
             unused_until: None,
             offboarded_at: None,
             offboarded_because: None,
+            disabled_because: None,
             revision: 0,
         }
+    }
+
+    /// The same under a bar: what an operator said wins over the file.
+    pub(super) fn under(mut self, bar: Option<BarredClientRecord>) -> Self {
+        let Some(bar) = bar else { return self };
+        self.disabled = true;
+        self.updated_at = Some(bar.barred_at.as_seconds());
+        match bar.offboarded {
+            true => {
+                self.offboarded_at = Some(bar.barred_at.as_seconds());
+                self.offboarded_because = Some(bar.reason);
+            }
+            false => self.disabled_because = Some(bar.reason),
+        }
+        self
     }
 
     /// The tag of this state of the client.

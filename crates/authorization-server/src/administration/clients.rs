@@ -17,7 +17,7 @@ use super::client_view::ClientView;
 use super::door::Administrator;
 use super::entity_tag;
 use super::page::{self, Asked, Page};
-use super::problem::Problem;
+use super::problem::{Kind, Problem};
 use crate::event::AuditEvent;
 use crate::registration::{Facts, enrol};
 use crate::server::AuthorizationServer;
@@ -65,6 +65,7 @@ pub(super) async fn list(
     all.extend(server.0.clients.configured_clients().map(|configured| {
         (configured.client.metadata.client_id.clone(), ClientView::of_configured(configured))
     }));
+    let bar = |client_id: &str| server.0.clients.barred.find(client_id);
     let after = asked.after.unwrap_or_default();
     let wanted = |client: &ClientView| match &asked.sender_constraint {
         None => true,
@@ -73,7 +74,11 @@ pub(super) async fn list(
         }
     };
     let items = all.into_values().filter(|client| client.client_id > after && wanted(client));
-    let items = items.take(page::one_more(limit)).collect();
+    let items = items.take(page::one_more(limit)).map(|client| {
+        let bar = bar(&client.client_id);
+        client.under(bar)
+    });
+    let items = items.collect();
     Ok(Answer(StatusCode::OK, Page::cut(items, limit, |client: &ClientView| client.client_id.clone())))
 }
 
@@ -86,16 +91,14 @@ pub(super) async fn find(
     State(server): State<AuthorizationServer>,
     Path(client_id): Path<String>,
 ) -> Result<Response, Problem> {
-    let configured = server.0.clients.configured_clients();
-    let mut configured = configured.filter(|one| one.client.metadata.client_id == client_id);
-    let view = match configured.next() {
+    let view = match server.0.clients.find_configured(&client_id) {
         Some(configured) => ClientView::of_configured(configured),
         None => {
             let record = server.0.store.find_client(&client_id).await?;
             ClientView::of(record.ok_or_else(|| Problem::not_found("client", "/clients"))?)
         }
     };
-    Ok(tagged(StatusCode::OK, view))
+    Ok(tagged(StatusCode::OK, view.under(server.0.clients.barred.find(&client_id))))
 }
 
 /// Registers a client. The body is its registration (RFC 7591 section 2, and this server's members) with the
@@ -116,6 +119,10 @@ pub(super) async fn create(
     let enrolment = enrol(server, members, &facts, now)?;
     let client_id = enrolment.record.client_id.as_str();
     server.clients.require_changeable(client_id)?;
+    if server.clients.barred.find(client_id).is_some() {
+        let rule = "a client of this name was disabled, and the name would be too";
+        return Err(Problem::new(Kind::Conflict, rule, "enable it first, or choose another name"));
+    }
     server.store.insert_client(&enrolment.record).await?;
     server.audit.record(AuditEvent::ClientRegistered {
         client_id,

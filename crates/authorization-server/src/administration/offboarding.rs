@@ -126,8 +126,7 @@ pub(super) async fn verify(
     Ok(Answer(StatusCode::OK, verification(server, &client_id, &keys, now).await?))
 }
 
-/// Disables the client in the store and marks it. One of the configuration file can't be disabled from here;
-/// the verification says so.
+/// Disables the client in the store and marks it; one of the configuration file by its name.
 async fn disable(
     server: &Server,
     client_id: &str,
@@ -136,6 +135,7 @@ async fn disable(
 ) -> Result<Option<std::sync::Arc<Client>>, Problem> {
     let client = server.clients.find(client_id).await?;
     if server.clients.require_changeable(client_id).is_err() {
+        client_changes::bar(server, client_id, reason.to_owned(), true).await?;
         return Ok(client);
     }
     for _ in 0..ATTEMPTS {
@@ -228,7 +228,9 @@ async fn verification(
         blocked_everywhere(server, keys).await?,
     ];
     let record = server.store.find_client(client_id).await?;
-    let offboarded_at = record.and_then(|record| Facts::of(&record).offboarded_at()).unwrap_or(now);
+    let barred_at = server.clients.barred.find(client_id).map(|bar| bar.barred_at);
+    let offboarded_at = record.and_then(|record| Facts::of(&record).offboarded_at()).or(barred_at);
+    let offboarded_at = offboarded_at.unwrap_or(now);
     Ok(Verification {
         client_id: client_id.into(),
         nothing_works: checks.iter().all(|check| !check.works),
@@ -247,7 +249,8 @@ async fn authentication(server: &Server, client_id: &str) -> Result<Check, Probl
             format!("{} is refused at every endpoint: the client is disabled", client.metadata.authentication)
         }
         (Some(_), Err(_)) => {
-            "the configuration file still has the client: remove it there, or set disabled = true, and restart".into()
+            "the configuration file has the client: offboard or disable it, or remove it there and restart"
+                .into()
         }
         (Some(_), Ok(())) => "the client is not disabled: offboard it".into(),
     };

@@ -36,6 +36,7 @@ impl fmt::Display for IssuerPosture {
         let strange =
             if clients.unusable > 0 { format!(", {} unusable", clients.unusable) } else { String::new() };
         line("clients", format!("{} enabled, {} disabled{strange}", clients.enabled, clients.disabled))?;
+        line("  disabled by hand", clients.barred.join(" "))?;
         line("  by constraint", counts(&clients.by_sender_constraint))?;
         line("  by authentication", counts(&clients.by_authentication))?;
         for exception in &self.exceptions {

@@ -203,9 +203,10 @@ async fn clients_of_the_configuration_are_shown_and_not_changed() {
     assert_eq!(shown["source"], "configuration");
     assert!(shown["metadata"].get("client_secret_sha256").is_none());
     for (method, path) in
-        [(Method::POST, "/clients/basic-client/disable"), (Method::DELETE, "/clients/basic-client")]
+        [(Method::POST, "/clients/basic-client/secret"), (Method::DELETE, "/clients/basic-client")]
     {
-        let answer = world.administer(&operator, Ask::new(method, path).header("if-match", "*")).await;
+        let asked = ask(method, path, json!({})).header("if-match", "*");
+        let answer = world.administer(&operator, asked).await;
         answer.problem(409, "read-only", Some("client_id"));
     }
     let mut same = batch();

@@ -18,9 +18,9 @@ use bindery_store::authorization::{
 };
 use bindery_store::memory::{MemoryStore, ReplayMemory};
 use bindery_store::record::{
-    AccessTokenRecord, AccountRecord, AuditFilter, AuditRecord, BlockedKeyRecord, ClientRecord,
-    ConsentRecord, GrantFilter, GrantRecord, NonceKeyRecord, PendingKind, PendingRecord, RefreshTokenRecord,
-    SealedKeyRecord, SessionRecord, SigningKeyRecord, SigningKeyState,
+    AccessTokenRecord, AccountRecord, AuditFilter, AuditRecord, BarredClientRecord, BlockedKeyRecord,
+    ClientRecord, ConsentRecord, GrantFilter, GrantRecord, NonceKeyRecord, PendingKind, PendingRecord,
+    RefreshTokenRecord, SealedKeyRecord, SessionRecord, SigningKeyRecord, SigningKeyState,
 };
 use bindery_store::{AuthorizationStore, StoreError};
 use serde_json::Value;
@@ -104,6 +104,9 @@ passing_on! {
         update_client(client: &ClientRecord) -> ClientUpdate;
         disable_client(client_id: &str, now: UnixTime) -> ();
         delete_client(client_id: &str, revision: Option<u64>) -> ClientUpdate;
+        bar_client(client: &BarredClientRecord) -> ();
+        unbar_client(client_id: &str) -> ();
+        list_barred_clients() -> Vec<BarredClientRecord>;
         block_key(key: &BlockedKeyRecord) -> ();
         unblock_key(thumbprint: &str) -> ();
         find_blocked_key(thumbprint: &str) -> Option<BlockedKeyRecord>;

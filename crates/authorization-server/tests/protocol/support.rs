@@ -331,6 +331,11 @@ impl World {
     }
 
     pub(crate) async fn send(&self, call: Call) -> Answer {
+        self.send_to(&self.router, call).await
+    }
+
+    /// To another server.
+    pub(crate) async fn send_to(&self, router: &Router, call: Call) -> Answer {
         let body = call.raw_body.unwrap_or_else(|| form(&call.form));
         let mut request = Request::post(&call.path)
             .header("content-type", "application/x-www-form-urlencoded")
@@ -340,7 +345,7 @@ impl World {
             request.headers_mut().append(name, value.parse().unwrap());
         }
         let from = call.from.unwrap_or(Ipv4Addr::LOCALHOST.into());
-        self.dispatch_from(from, request, call.certificate).await
+        dispatch_to(router, from, request, call.certificate).await
     }
 
     pub(crate) async fn dispatch(
@@ -348,31 +353,7 @@ impl World {
         request: Request<Body>,
         certificate: Option<ClientCertificate>,
     ) -> Answer {
-        self.dispatch_from(Ipv4Addr::LOCALHOST.into(), request, certificate).await
-    }
-
-    async fn dispatch_from(
-        &self,
-        from: IpAddr,
-        mut request: Request<Body>,
-        certificate: Option<ClientCertificate>,
-    ) -> Answer {
-        let mut peer = Peer::plaintext(SocketAddr::from((from, 40_000)));
-        peer.encrypted = true;
-        peer.certificate = match certificate {
-            Some(certificate) => PresentedCertificate::Present(certificate),
-            None => PresentedCertificate::Absent(CertificateAbsence::NotOffered),
-        };
-        request.extensions_mut().insert(peer);
-        let response = exchange(&self.router, request).await;
-        let (parts, body) = response.into_parts();
-        let body = to_bytes(body, 1 << 20).await.unwrap();
-        // What is no JSON is kept as text.
-        let body = serde_json::from_slice(&body).unwrap_or_else(|_| match body.is_empty() {
-            true => Value::Null,
-            false => String::from_utf8_lossy(&body).into(),
-        });
-        Answer { status: parts.status, headers: parts.headers, body }
+        dispatch_to(&self.router, Ipv4Addr::LOCALHOST.into(), request, certificate).await
     }
 
     /// A good assertion of `client_id`, with `changes` (`null` removes a claim).
@@ -474,6 +455,30 @@ impl World {
     pub(crate) async fn introspect(&self, token: &str) -> Value {
         self.send(Call::to("/introspect").with("token", token).basic("api", SECRET)).await.ok()
     }
+}
+
+async fn dispatch_to(
+    router: &Router,
+    from: IpAddr,
+    mut request: Request<Body>,
+    certificate: Option<ClientCertificate>,
+) -> Answer {
+    let mut peer = Peer::plaintext(SocketAddr::from((from, 40_000)));
+    peer.encrypted = true;
+    peer.certificate = match certificate {
+        Some(certificate) => PresentedCertificate::Present(certificate),
+        None => PresentedCertificate::Absent(CertificateAbsence::NotOffered),
+    };
+    request.extensions_mut().insert(peer);
+    let response = exchange(router, request).await;
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, 1 << 20).await.unwrap();
+    // What is no JSON is kept as text.
+    let body = serde_json::from_slice(&body).unwrap_or_else(|_| match body.is_empty() {
+        true => Value::Null,
+        false => String::from_utf8_lossy(&body).into(),
+    });
+    Answer { status: parts.status, headers: parts.headers, body }
 }
 
 pub(crate) fn merge(claims: &mut Value, changes: &Value) {

@@ -1,6 +1,9 @@
 //! Commands at a running server: through its administration interface, with a bound token, they do and print
 //! what they do and print on its store; and an offboarded client is shown to be dead at the real endpoints.
 
+use std::time::Instant;
+
+use crate::support::DEADLINE;
 use crate::support::estate::Estate;
 use crate::support::forgery;
 use crate::support::process::Finished;
@@ -162,14 +165,59 @@ fn an_offboarded_client_is_dead_at_the_real_endpoints() {
     assert!(enabled.stderr.contains("offboarded"), "{enabled:?}");
 }
 
+/// The file has it still; a mark in the store wins, and a restart reads both.
 #[test]
-fn a_client_of_the_configuration_file_is_said_to_work_still() {
-    let office = Office::open();
-    let finished = office.local(&["client", "offboard", "billing"]).require(1);
+fn an_offboarded_client_of_the_configuration_file_is_dead_before_and_after_a_restart() {
+    let mut office = Office::open();
+    let secret = office.estate.stage.path("ledger.secret");
+    let probe = ["--probe-secret-file", &secret];
+    let command = ["client", "offboard", "ledger"];
+    office.estate.printed_token("ledger", &["--secret-file", &secret]);
+    let before = office.remote(&[&command[..], &["--verify"], &probe].concat()).require(1);
     assert!(
-        finished.stdout.contains("STILL WORKS") && finished.stdout.contains("configuration file"),
-        "{finished:?}"
+        before.stdout.contains("STILL WORKS") && before.stdout.contains("configuration file"),
+        "{before:?}"
     );
+    let done = office.remote(&[&command[..], &["--reason", "contract ended"], &probe].concat()).require(0);
+    assert!(done.stdout.ends_with("nothing of ledger works any more\n"), "{done:?}");
+    office.estate.server.kill();
+    office.estate.restart_server();
+    let after = office.remote(&[&command[..], &["--verify"], &probe].concat()).require(0);
+    assert!(after.stdout.contains("invalid_client"), "{after:?}");
+    let shown = office.local(&["client", "show", "ledger"]).require(0).stdout;
+    assert!(shown.contains("\"disabled\": true") && shown.contains("contract ended"), "{shown}");
+    let listed = office.local(&["client", "list", "--all"]).require(0).stdout;
+    let line = listed.lines().find(|line| line.starts_with("ledger ")).unwrap();
+    assert!(line.ends_with("configured disabled"), "{line}");
+    let posture = office.local(&["server", "posture"]).require(0).stdout;
+    assert!(posture.contains("disabled by hand") && posture.contains("ledger"), "{posture}");
+}
+
+/// On the store, beside the running server, which hears of it within seconds.
+#[test]
+fn a_client_of_the_configuration_file_is_disabled_and_enabled_beside_the_running_server() {
+    let office = Office::open();
+    let secret = office.estate.stage.path("ledger.secret");
+    let asks = || office.estate.request("ledger", &["--secret-file", &secret, "--print-token"]);
+    let wait_for = |code: i32| {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let finished = asks();
+            if finished.code == Some(code) {
+                return finished;
+            }
+            assert!(Instant::now() < deadline, "{finished:?}");
+        }
+    };
+    office.estate.printed_token("ledger", &["--secret-file", &secret]);
+    office.local(&["client", "disable", "ledger"]).require(0);
+    let refused = wait_for(2);
+    assert!(refused.stderr.contains("invalid_client"), "{refused:?}");
+    office.remote(&["client", "enable", "ledger"]).require(0);
+    let token = asks().require(0).stdout;
+    office.estate.stage.secret("an access token", token.trim());
+    let shown = office.local(&["client", "show", "ledger"]).require(0).stdout;
+    assert!(shown.contains("\"disabled\": false"), "{shown}");
 }
 
 #[test]

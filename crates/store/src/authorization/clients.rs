@@ -1,10 +1,10 @@
-//! Clients, and the keys that are blocked.
+//! Clients, those that are barred by name, and the keys that are blocked.
 
 use async_trait::async_trait;
 use bindery_core::time::UnixTime;
 
 use crate::error::StoreError;
-use crate::record::{BlockedKeyRecord, ClientRecord};
+use crate::record::{BarredClientRecord, BlockedKeyRecord, ClientRecord};
 
 /// The outcome of a change of a client that names the state it changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,18 @@ pub trait ClientStore: Send + Sync + 'static {
     /// [`StoreError::Unknown`] when there is none.
     async fn delete_client(&self, client_id: &str, revision: Option<u64>)
     -> Result<ClientUpdate, StoreError>;
+
+    /// Bars a client by its name, whether the store has its registration or not. Barring again replaces the record.
+    async fn bar_client(&self, client: &BarredClientRecord) -> Result<(), StoreError>;
+
+    /// Takes the bar away.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] when there is none.
+    async fn unbar_client(&self, client_id: &str) -> Result<(), StoreError>;
+
+    /// All barred clients, by `client_id`.
+    async fn list_barred_clients(&self) -> Result<Vec<BarredClientRecord>, StoreError>;
 
     /// Blocks a key or certificate. Blocking again replaces the record.
     async fn block_key(&self, key: &BlockedKeyRecord) -> Result<(), StoreError>;

@@ -1,4 +1,4 @@
-//! Blocked keys and removed clients: what an operator takes away works nowhere any more.
+//! Blocked keys, barred and removed clients: what an operator takes away works nowhere any more.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use super::samples::{access_token, at, client, consent, digest, fill, grant, pen
 use crate::authorization::{ClientUpdate, RefreshTokenState, Revocation};
 use crate::error::StoreError;
 use crate::record::{
-    AuditFilter, BlockedKeyRecord, BlockedKind, ClientRecord, GrantFilter, GrantRecord, PendingKind,
+    AuditFilter, BarredClientRecord, BlockedKeyRecord, BlockedKind, ClientRecord, GrantFilter, GrantRecord,
+    PendingKind,
 };
 
 /// A client that is gone is not an enabled one.
@@ -81,6 +82,31 @@ pub async fn a_name_with_a_null_byte_is_nobodys<B: Backend>(backend: &B) {
             assert_eq!(store.list_audit(&filter, None, 9).await.unwrap(), []);
         }
     }
+}
+
+/// Barred again is barred for the later reason. A bar is of a name, not of a record: none need be there.
+pub async fn a_barred_client_is_listed_until_it_is_unbarred<B: Backend>(backend: &B) {
+    let store = backend.open().await;
+    let bar = |client_id: &str| BarredClientRecord {
+        client_id: client_id.to_owned(),
+        reason: "stolen".to_owned(),
+        offboarded: false,
+        barred_at: at(1),
+    };
+    assert_eq!(store.list_barred_clients().await.unwrap(), []);
+    store.bar_client(&bar("b")).await.unwrap();
+    store.bar_client(&bar("a")).await.unwrap();
+    let again =
+        BarredClientRecord { reason: "gone".to_owned(), offboarded: true, barred_at: at(2), ..bar("b") };
+    store.bar_client(&again).await.unwrap();
+    assert_eq!(store.list_barred_clients().await.unwrap(), [bar("a"), again.clone()]);
+    assert_eq!(store.find_client("a").await.unwrap(), None);
+    store.unbar_client("a").await.unwrap();
+    let unknown = store.unbar_client("a").await;
+    assert!(matches!(unknown, Err(StoreError::Unknown { record: "barred client", .. })), "{unknown:?}");
+    drop(store);
+    let kept = if B::DURABLE { vec![again] } else { Vec::new() };
+    assert_eq!(backend.open().await.list_barred_clients().await.unwrap(), kept);
 }
 
 /// Blocked again is blocked with the later reason.

@@ -87,6 +87,7 @@ macro_rules! __contract_suite {
             sealed_keys_of_different_purposes_never_meet,
             a_removed_client_leaves_nothing_that_works,
             a_name_with_a_null_byte_is_nobodys,
+            a_barred_client_is_listed_until_it_is_unbarred,
             a_blocked_key_is_found_until_it_is_unblocked,
             a_grant_and_its_first_token_are_stored_both_or_not_at_all,
             a_changed_grant_keeps_who_it_is,

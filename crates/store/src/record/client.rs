@@ -69,6 +69,20 @@ pub struct BlockedKeyRecord {
     pub blocked_at: UnixTime,
 }
 
+/// A client that is disabled by its name, wherever it is registered: so that one of the configuration file can be
+/// disabled while the server runs, and stays so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BarredClientRecord {
+    /// `client_id`.
+    pub client_id: String,
+    /// Why, in the operator's words.
+    pub reason: String,
+    /// Whether it was offboarded, and not merely disabled.
+    pub offboarded: bool,
+    /// Since when.
+    pub barred_at: UnixTime,
+}
+
 impl fmt::Debug for ClientRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientRecord")

@@ -9,7 +9,7 @@ mod pending;
 mod people;
 
 pub use audit::{AuditFilter, AuditRecord};
-pub use client::{BlockedKeyRecord, BlockedKind, ClientRecord};
+pub use client::{BarredClientRecord, BlockedKeyRecord, BlockedKind, ClientRecord};
 pub use grant::{AccessTokenRecord, GrantFilter, GrantRecord, RefreshTokenRecord};
 pub use keys::{NonceKeyRecord, SealedKeyRecord, SigningKeyRecord, SigningKeyState};
 pub use pending::{PendingKind, PendingRecord};

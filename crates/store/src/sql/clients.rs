@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use bindery_core::time::UnixTime;
 
 use super::row::{Reading, insert_failed, is_nobodys, json_text, stored_count, unavailable};
-use super::{Connection, Row, Store, blocked_keys, reading, transaction, writing};
+use super::{Connection, Row, Store, barred_clients, blocked_keys, reading, transaction, writing};
 use crate::authorization::{ClientStore, ClientUpdate};
 use crate::error::StoreError;
-use crate::record::{BlockedKeyRecord, ClientRecord};
+use crate::record::{BarredClientRecord, BlockedKeyRecord, ClientRecord};
 
 macro_rules! columns {
     () => {
@@ -46,6 +46,18 @@ impl ClientStore for Store {
         revision: Option<u64>,
     ) -> Result<ClientUpdate, StoreError> {
         transaction!(self, "removing a client", [client_id], |c| delete(c, &client_id, revision))
+    }
+
+    async fn bar_client(&self, client: &BarredClientRecord) -> Result<(), StoreError> {
+        writing!(self, "barring a client", [client], |c| barred_clients::bar(c, &client))
+    }
+
+    async fn unbar_client(&self, client_id: &str) -> Result<(), StoreError> {
+        writing!(self, "unbarring a client", [client_id], |c| barred_clients::unbar(c, &client_id))
+    }
+
+    async fn list_barred_clients(&self) -> Result<Vec<BarredClientRecord>, StoreError> {
+        reading!(self, |c| barred_clients::list(c))
     }
 
     async fn block_key(&self, key: &BlockedKeyRecord) -> Result<(), StoreError> {

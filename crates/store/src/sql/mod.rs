@@ -5,6 +5,7 @@
 
 mod accounts;
 mod audit;
+mod barred_clients;
 mod blocked_keys;
 mod claims;
 mod clients;

@@ -6,7 +6,7 @@ use bindery_core::time::UnixTime;
 use super::MemoryStore;
 use crate::authorization::{ClientStore, ClientUpdate};
 use crate::error::StoreError;
-use crate::record::{BlockedKeyRecord, ClientRecord};
+use crate::record::{BarredClientRecord, BlockedKeyRecord, ClientRecord};
 
 #[async_trait]
 impl ClientStore for MemoryStore {
@@ -69,6 +69,20 @@ impl ClientStore for MemoryStore {
         records.consents.retain(|(_, given_to), _| given_to != client_id);
         records.pending.retain(|record| record.client_id.as_deref() != Some(client_id));
         Ok(ClientUpdate::Updated)
+    }
+
+    async fn bar_client(&self, client: &BarredClientRecord) -> Result<(), StoreError> {
+        self.lock()?.barred_clients.insert(client.client_id.clone(), client.clone());
+        Ok(())
+    }
+
+    async fn unbar_client(&self, client_id: &str) -> Result<(), StoreError> {
+        let removed = self.lock()?.barred_clients.remove(client_id);
+        removed.map(drop).ok_or_else(|| StoreError::unknown("barred client", client_id))
+    }
+
+    async fn list_barred_clients(&self) -> Result<Vec<BarredClientRecord>, StoreError> {
+        Ok(self.lock()?.barred_clients.values().cloned().collect())
     }
 
     async fn block_key(&self, key: &BlockedKeyRecord) -> Result<(), StoreError> {

@@ -25,8 +25,8 @@ use super::ReplayMemory;
 use crate::authorization::{AuthorizationStore, Purged};
 use crate::error::StoreError;
 use crate::record::{
-    AccessTokenRecord, BlockedKeyRecord, ClientRecord, ConsentRecord, GrantRecord, NonceKeyRecord,
-    RefreshTokenRecord, SealedKeyRecord, SigningKeyRecord,
+    AccessTokenRecord, BarredClientRecord, BlockedKeyRecord, ClientRecord, ConsentRecord, GrantRecord,
+    NonceKeyRecord, RefreshTokenRecord, SealedKeyRecord, SigningKeyRecord,
 };
 use crate::replay::ReplayStore;
 
@@ -40,6 +40,7 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Records {
     clients: BTreeMap<String, ClientRecord>,
+    barred_clients: BTreeMap<String, BarredClientRecord>,
     blocked_keys: BTreeMap<String, BlockedKeyRecord>,
     grants: BTreeMap<String, GrantRecord>,
     refresh_tokens: HashMap<Sha256Digest, RefreshTokenRecord>,
