@@ -212,7 +212,15 @@ mod tests {
     /// Whoever adds a family tells the operators.
     #[test]
     fn every_family_is_explained_to_operators() {
-        let page = GatewayMetrics::new().render(&GatewaySample::new(1, 2, 3)).unwrap();
+        // A family without a series is not on the page.
+        let metrics = GatewayMetrics::new();
+        metrics.answered(200, Duration::ZERO);
+        metrics.not_forwarded(Fault::Internal);
+        metrics.upstream(Duration::ZERO);
+        metrics.0.admitted.get_or_create(&AdmissionLabels { mode: "enforce", binding: "dpop" }).inc();
+        let rejected = RejectionLabels { mode: "enforce", blame: "absent", reason: "proof_missing" };
+        metrics.0.rejected.get_or_create(&rejected).inc();
+        let page = metrics.render(&GatewaySample::new(1, 2, 3)).unwrap();
         let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations.md");
         let guide = std::fs::read_to_string(guide).unwrap();
         let mut explained = 0;
@@ -223,6 +231,12 @@ mod tests {
             explained += 1;
         }
         assert_eq!(explained, 9);
+        // And an alert names no family that is not there.
+        let word = |character: char| !(character.is_ascii_alphanumeric() || character == '_');
+        for word in guide.split(word).filter(|word| word.starts_with("bindery_gateway_")) {
+            let family = word.strip_suffix("_total").unwrap_or(word);
+            assert!(page.contains(&format!("# TYPE {family} ")), "{word} is no family");
+        }
         assert!(page.contains("bindery_gateway_replay_memory_entries 2\n"), "{page}");
     }
 }

@@ -99,6 +99,10 @@ impl Shell {
                 ("log", Ok(log)) => record::process(&log),
                 ("key", Ok(key)) => record::secret("a private key", &String::from_utf8_lossy(&key)),
                 ("json", Ok(answer)) => message::payload(&answer),
+                ("secret", Ok(printed)) => {
+                    let printed = String::from_utf8_lossy(&printed);
+                    record::secret("a printed secret", printed.split_whitespace().last().unwrap_or_default());
+                }
                 _ => {}
             }
         }

@@ -26,6 +26,7 @@ mod openid;
 mod prepared;
 mod readme;
 mod run;
+mod runbooks;
 mod site;
 mod suite;
 mod variant;
