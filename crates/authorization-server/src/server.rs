@@ -409,10 +409,14 @@ impl AuthorizationServer {
 
 impl Server {
     /// What a client's ID tokens are signed with: its own choice, the profile's usual one, the server's first
-    /// (OIDC-15-01).
+    /// (OIDC-15-01). The last two only as far as they sign already.
     pub(crate) fn id_token_algorithm(&self, client: &ClientMetadata) -> SignatureAlgorithm {
-        let usual = || self.settings.rules.of_client(client).default_id_token_algorithm;
-        let first = || self.settings.signing_algorithms.first().copied();
+        let keys = self.signing_keys.current();
+        let usual = || {
+            let usual = self.settings.rules.of_client(client).default_id_token_algorithm;
+            usual.filter(|usual| keys.algorithms().any(|algorithm| algorithm == *usual))
+        };
+        let first = || keys.algorithms().next();
         let said = client.openid.id_token_algorithm.or_else(usual).or_else(first);
         said.unwrap_or(SignatureAlgorithm::Es256)
     }

@@ -60,7 +60,7 @@ impl SigningKeyRing {
 /// Nothing was signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SigningUnavailable {
-    /// The issuer has no key of that algorithm: it is not among `signing_algorithms`.
+    /// The issuer has no key of that algorithm, or only one that is not used yet.
     NoSuchKey(SignatureAlgorithm),
     /// The key could not sign.
     Failed,
@@ -88,8 +88,8 @@ impl SigningKeys {
             .map_err(|_| StartFailed::Key("a stored public key is damaged"))?;
         let mut keys = Self { active: Vec::new(), published, public };
         for algorithm in algorithms {
-            let record = in_use(records, KeyAlgorithm::Signature(*algorithm))
-                .ok_or(StartFailed::Key("a signing key that was just stored is gone"))?;
+            // A key that was added later is published, and signs when its time has come.
+            let Some(record) = in_use(records, KeyAlgorithm::Signature(*algorithm)) else { continue };
             let opened = before.active.iter().find(|key| key.key_id == record.key_id);
             keys.active.push(match opened {
                 Some(opened) => opened.clone(),
@@ -99,7 +99,15 @@ impl SigningKeys {
                 },
             });
         }
-        Ok(keys)
+        match keys.active.is_empty() {
+            true => Err(StartFailed::Key("a signing key that was just stored is gone")),
+            false => Ok(keys),
+        }
+    }
+
+    /// The algorithms that sign by now, in the order of configuration.
+    pub(crate) fn algorithms(&self) -> impl Iterator<Item = SignatureAlgorithm> {
+        self.active.iter().map(|key| key.signer.algorithm())
     }
 
     /// Signs a JWT with the active key of `algorithm`; without one, with that of the first configured

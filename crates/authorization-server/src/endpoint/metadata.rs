@@ -72,14 +72,14 @@ fn further(server: &Server) -> (Lists, Flags) {
     let settings = &server.settings;
     let rules = settings.rules.server();
     if rules.require_signed_introspection || !settings.signing_algorithms.is_empty() {
-        lists.push(("introspection_signing_alg_values_supported", own(settings)));
+        lists.push(("introspection_signing_alg_values_supported", own(server)));
         lists.extend(encryption(INTROSPECTION, KeyManagement::ALL.into_iter()));
     }
     if has_backchannel(settings) {
         backchannel(settings, rules, &mut lists, &mut flags);
     }
     if has_redirects(settings) {
-        requests(settings, rules, &mut lists, &mut flags);
+        requests(server, rules, &mut lists, &mut flags);
     }
     if has_people(settings) && rules.openid {
         identities(server, rules, &mut lists, &mut flags);
@@ -97,12 +97,13 @@ fn backchannel(settings: &Settings, rules: &ProfileRules, lists: &mut Lists, fla
 }
 
 /// RFC 9126 section 5, RFC 9101 section 10.5, JARM section 4, RFC 9207 section 3, RFC 9396 section 10.
-fn requests(settings: &Settings, rules: &ProfileRules, lists: &mut Lists, flags: &mut Flags) {
+fn requests(server: &Server, rules: &ProfileRules, lists: &mut Lists, flags: &mut Flags) {
+    let settings = &server.settings;
     let accepted = names(rules.algorithms.iter());
     lists.push(("code_challenge_methods_supported", owned(&pkce::METHODS)));
     lists.push(("response_modes_supported", owned(&rules.response_modes)));
     if rules.response_modes.iter().any(|mode| mode.ends_with("jwt")) {
-        lists.push(("authorization_signing_alg_values_supported", own(settings)));
+        lists.push(("authorization_signing_alg_values_supported", own(server)));
         lists.extend(encryption(AUTHORIZATION, KeyManagement::ALL.into_iter()));
     }
     lists.push(("request_object_signing_alg_values_supported", accepted));
@@ -127,8 +128,8 @@ fn requests(settings: &Settings, rules: &ProfileRules, lists: &mut Lists, flags:
 /// OpenID Connect Discovery section 3.
 fn identities(server: &Server, rules: &ProfileRules, lists: &mut Lists, flags: &mut Flags) {
     let settings = &server.settings;
-    lists.push(("id_token_signing_alg_values_supported", own(settings)));
-    lists.push(("userinfo_signing_alg_values_supported", own(settings)));
+    lists.push(("id_token_signing_alg_values_supported", own(server)));
+    lists.push(("userinfo_signing_alg_values_supported", own(server)));
     lists.extend(encryption(ID_TOKEN, KeyManagement::ALL.into_iter()));
     lists.extend(encryption(USERINFO, KeyManagement::ALL.into_iter()));
     let subject_types = settings.subject_types.iter().map(|kind| kind.name().to_owned());
@@ -167,8 +168,8 @@ fn encryption(members: Encryption, algorithms: impl Iterator<Item = KeyManagemen
 }
 
 /// What the issuer signs with.
-fn own(settings: &Settings) -> Vec<String> {
-    names(settings.signing_algorithms.iter().copied())
+fn own(server: &Server) -> Vec<String> {
+    names(server.signing_keys.current().algorithms())
 }
 
 fn names(algorithms: impl Iterator<Item = SignatureAlgorithm>) -> Vec<String> {

@@ -53,7 +53,8 @@ pub(crate) struct Schedule<'a> {
 }
 
 impl Schedule<'_> {
-    /// Takes what is due, and gives all keys as they then are: at least one in use for every algorithm.
+    /// Takes what is due, and gives all keys as they then are: one in use for every algorithm, but for those that
+    /// were added to a running issuer and whose first key is only published yet.
     ///
     /// # Errors
     /// [`StartFailed`] when the store can't be asked, or no key could be made.
@@ -68,7 +69,7 @@ impl Schedule<'_> {
                 self.take(step, &records, now).await?;
             }
             let records = self.store.list_signing_keys().await?;
-            if self.algorithms.iter().all(|algorithm| in_use(&records, *algorithm).is_some()) {
+            if self.algorithms.iter().all(|algorithm| Keys::of(&records, *algorithm).are_ready()) {
                 return Ok(records);
             }
             // Another process is making the first key.

@@ -12,6 +12,9 @@ use super::times::KeyTimes;
 /// How long after its time a key whose algorithm is configured nowhere is left alone.
 const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
+/// How long the first start of an issuer takes at most, from its first key to its last.
+const FIRST_START: Duration = Duration::from_secs(60);
+
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -34,7 +37,8 @@ pub(super) fn due(
 ) -> Vec<Step> {
     let mut steps = Vec::new();
     for algorithm in algorithms {
-        steps.extend(next_of(&Keys::of(records, *algorithm), *algorithm, times, now));
+        let waits = is_added_later(records, algorithms, *algorithm, now);
+        steps.extend(next_of(&Keys::of(records, *algorithm), *algorithm, (times, waits), now));
     }
     let abandoned = |record: &&SigningKeyRecord| {
         let configured = algorithms.iter().any(|algorithm| algorithm.name() == record.algorithm);
@@ -50,8 +54,32 @@ pub(super) fn due(
     steps
 }
 
-fn next_of(keys: &Keys<'_>, algorithm: KeyAlgorithm, times: &KeyTimes, now: UnixTime) -> Vec<Step> {
+/// Whether others may hold a key set of this issuer without a key of `algorithm`, and need not: another configured
+/// algorithm signs meanwhile. Its first key is then published like any successor before it signs. At the first start
+/// nobody holds anything yet; and where nothing else signs, a key that some have to fetch is better than none. What
+/// others encrypt to is used by nobody before it was seen.
+fn is_added_later(
+    records: &[SigningKeyRecord],
+    algorithms: &[KeyAlgorithm],
+    algorithm: KeyAlgorithm,
+    now: UnixTime,
+) -> bool {
+    let signs = |one: &KeyAlgorithm| matches!(one, KeyAlgorithm::Signature(_)) && *one != algorithm;
+    let began = records.iter().map(|record| record.created_at).min();
+    matches!(algorithm, KeyAlgorithm::Signature(_))
+        && began.is_some_and(|began| began.plus(FIRST_START) < now)
+        && algorithms.iter().filter(|one| signs(one)).any(|one| Keys::of(records, *one).current().is_some())
+}
+
+fn next_of(
+    keys: &Keys<'_>,
+    algorithm: KeyAlgorithm,
+    (times, waits): (&KeyTimes, bool),
+    now: UnixTime,
+) -> Vec<Step> {
     match (keys.current(), keys.pending()) {
+        (None, None) if waits => vec![Step::Make(algorithm, SigningKeyState::Pending)],
+        (None, Some(pending)) if waits && now < pending.created_at.plus(times.publish_before) => Vec::new(),
         (None, None) => vec![Step::Make(algorithm, SigningKeyState::Active)],
         (None, Some(pending)) => vec![Step::Activate(pending.key_id.clone())],
         (Some(current), Some(pending)) if pending.created_at.plus(times.publish_before) <= now => {
@@ -85,6 +113,11 @@ impl<'r> Keys<'r> {
             records.iter().filter(wanted).collect()
         };
         Self { active: in_state(SigningKeyState::Active), pending: in_state(SigningKeyState::Pending) }
+    }
+
+    /// Whether there is a key in use or on its way there; without one, another process is making it.
+    pub(super) fn are_ready(&self) -> bool {
+        !self.active.is_empty() || !self.pending.is_empty()
     }
 
     /// The key in use: of several, the one that was activated last.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bindery_core::jose::algorithm::SignatureAlgorithm;
+use bindery_core::jose::encryption::KeyManagement;
 use serde_json::json;
 
 use super::SigningKeyState::{Active, Pending, Retired};
@@ -49,6 +50,26 @@ fn the_first_key_is_used_at_once_for_each_algorithm() {
     let both = due(&[], &[ES256, PS256], &times(), at(0));
     assert_eq!(both, [Step::Make(ES256, Active), Step::Make(PS256, Active)]);
     assert_eq!(due(&[key("a", Active, 0)], &[ES256, PS256], &times(), at(0)), [Step::Make(PS256, Active)]);
+}
+
+#[test]
+fn the_first_key_of_an_algorithm_that_is_added_later_is_published_before_it_signs() {
+    let long = 10_000;
+    let old = key("a", Active, 0);
+    let added = |records: &[SigningKeyRecord], now| due(records, &[PS256, ES256], &times(), at(now));
+    // While an issuer starts for the first time, nobody holds a key set of it.
+    assert_eq!(added(std::slice::from_ref(&old), 60), [Step::Make(PS256, Active)]);
+    assert_eq!(added(std::slice::from_ref(&old), 61), [Step::Make(PS256, Pending)]);
+    let new = SigningKeyRecord { algorithm: "PS256".into(), ..key("b", Pending, long) };
+    let both = [old, new];
+    assert_eq!(added(&both, long + 3599), []);
+    assert_eq!(added(&both, long + 3600), [named(Step::Activate, "b")]);
+    // Where nothing else that is configured signs, it does at once.
+    assert_eq!(due(&both, &[PS256], &times(), at(long)), [named(Step::Activate, "b")]);
+    assert_eq!(due(&both[..1], &[PS256], &times(), at(long)), [Step::Make(PS256, Active)]);
+    // What others encrypt to may be used as soon as they have seen it.
+    let ecdh = KeyAlgorithm::Encryption(KeyManagement::EcdhEs);
+    assert_eq!(due(&both[..1], &[ES256, ecdh], &times(), at(long)), [Step::Make(ecdh, Active)]);
 }
 
 #[test]

@@ -75,6 +75,29 @@ async fn of_several_processes_one_makes_each_key_and_all_switch_to_it() {
 }
 
 #[tokio::test]
+async fn of_several_processes_one_publishes_the_key_of_an_added_algorithm() {
+    use SigningKeyState::{Active, Pending};
+    let processes = Processes::new();
+    let (sealer, audit) = (Sealer::new([3; 32]), AuditLog::forgetful());
+    let schedule = |algorithms| Schedule {
+        store: &*processes.store,
+        sealer: &sealer,
+        algorithms,
+        times: &processes.times,
+        audit: &audit,
+    };
+    let before = schedule(&ALGORITHMS[1..]).maintain(NOW).await.unwrap();
+    let later = NOW.plus(Duration::from_secs(1000));
+    let rounds = (0..8).map(async |_| schedule(&ALGORITHMS).maintain(later).await.unwrap());
+    for records in futures_util::future::join_all(rounds).await {
+        assert_eq!((count(&records, Active), count(&records, Pending)), (1, 1));
+        assert_eq!(super::in_use(&records, ALGORITHMS[1]).unwrap().key_id, before[0].key_id);
+    }
+    let due = later.plus(Duration::from_secs(3600));
+    assert_eq!(count(&processes.round(due).await, Active), 2);
+}
+
+#[tokio::test]
 async fn a_claim_whose_holder_is_gone_ends() {
     let processes = Processes::new();
     processes.round(NOW).await;

@@ -106,6 +106,51 @@ async fn what_an_operator_rotates_reaches_every_process_before_it_signs() {
     assert_eq!(kid(&token(&world).await), made);
 }
 
+/// An issuer that has run for a while gets another algorithm, even as its first one.
+#[tokio::test]
+async fn an_algorithm_that_is_added_to_a_running_issuer_is_published_before_it_signs() {
+    let mut setup = Setup::new();
+    setup.configuration["signing_algorithms"] = json!(["ES256"]);
+    setup.configuration["openid"] = true.into();
+    let mut changed = setup.configuration.clone();
+    let mut world = setup.start().await;
+    let before = published(&world);
+    world.advance(1000);
+    changed["signing_algorithms"] = json!(["PS256", "ES256"]);
+    world.server = world.another(changed.clone()).await;
+    world.router = world.server.router();
+    world.advance(100);
+    let advertised = async |world: &World| {
+        let request = http::Request::get("/.well-known/openid-configuration");
+        let document = world.dispatch(request.body(axum::body::Body::empty()).unwrap(), None).await.body;
+        document["id_token_signing_alg_values_supported"].clone()
+    };
+    let keys = published(&world);
+    assert_eq!((keys.len(), &keys[0]), (2, &before[0]));
+    let old = token(&world).await;
+    assert_eq!(kid(&old), before[0], "caches know this one");
+    assert_eq!(advertised(&world).await, json!(["ES256"]));
+    world.advance(3499);
+    world.server.maintain().await.unwrap();
+    assert_eq!(kid(&token(&world).await), before[0]);
+    world.advance(1);
+    world.server.maintain().await.unwrap();
+    let next = token(&world).await;
+    assert_eq!(kid(&next), keys[1], "the first configured algorithm signs now");
+    assert_eq!(advertised(&world).await, json!(["PS256", "ES256"]));
+    // An operator who can't wait says so.
+    changed["signing_algorithms"] = json!(["EdDSA", "PS256", "ES256"]);
+    world.advance(1000);
+    world.server = world.another(changed).await;
+    world.router = world.server.router();
+    world.advance(100);
+    assert_eq!(kid(&token(&world).await), keys[1]);
+    let eddsa = KeyAlgorithm::Signature(SignatureAlgorithm::EdDsa);
+    let change = key_schedule::rotate(&world.server, Some(eddsa), Rotation::AtOnce).await.unwrap().remove(0);
+    assert_eq!(Some(kid(&token(&world).await)), change.activated);
+    assert_eq!(change.unknown_to_caches.unwrap().as_secs(), 230);
+}
+
 #[tokio::test]
 async fn a_rotation_at_once_says_for_how_long_caches_may_refuse() {
     let world = world().await;
