@@ -86,6 +86,15 @@ pub(crate) fn require<K: Hash + ?Sized>(
     server.limits.require(limit, key).inspect_err(|too_many| report(server, too_many, client_id, None))
 }
 
+/// Counts one thing that is about to be remembered in the name of a client, which did not authenticate for it, and
+/// requires that there are not too many of its `kind`.
+///
+/// # Errors
+/// [`TooMany`]; nothing was remembered.
+pub(crate) fn require_share(server: &Server, client_id: &str, kind: &'static str) -> Result<(), TooMany> {
+    require(server, Limit::PublicClient, &(kind, client_id), Some(client_id))
+}
+
 fn report(server: &Server, too_many: &TooMany, client_id: Option<&str>, address: Option<Shown<'_>>) {
     let limit = too_many.limit.name();
     server.metrics.limited(limit);

@@ -3,10 +3,8 @@
 //! task for all who wait, so that neither a stranger nor a loop can make the server a flood (CVE-2026-48522's
 //! class), nor a caller who hangs up keep a set from arriving.
 
-mod address;
 mod configuration;
 mod counting;
-mod http;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,14 +16,12 @@ use bindery_core::time::UnixTime;
 use tokio::sync::watch;
 
 use crate::event::AuditEvent;
+use crate::outbound::MAXIMUM_DOCUMENT;
 
 pub use configuration::ClientKeysConfiguration;
-pub(crate) use configuration::FetchTimes;
+pub(crate) use configuration::{FetchTimes, PrivateDestinations};
 pub(crate) use counting::DecidedByKeys;
-pub use http::HttpKeySetFetcher;
 
-/// The largest set that is read, in bytes.
-const MAXIMUM_SET: usize = 256 * 1024;
 /// The most clients whose sets are kept.
 const MAXIMUM_SETS: usize = 10_000;
 /// The most that is kept of all sets, in bytes as they were read.
@@ -35,7 +31,7 @@ const MAXIMUM_BYTES: usize = 32 * 1024 * 1024;
 ///
 /// The implementer allows https alone, follows no redirect, refuses addresses inside the operator's own
 /// network unless they are listed, and bounds time, size and how many fetches run at the same time.
-/// [`HttpKeySetFetcher`] does.
+/// [`HttpOutbound`](crate::HttpOutbound) does.
 #[async_trait]
 pub trait KeySetFetcher: Send + Sync + 'static {
     /// The document at `uri`.
@@ -232,7 +228,7 @@ impl Source {
 /// The set, and how much was read.
 async fn fetch(fetcher: &dyn KeySetFetcher, uri: &str) -> Result<(JwkSet, usize), KeySetUnavailable> {
     let text = fetcher.fetch(uri).await?;
-    if text.len() > MAXIMUM_SET {
+    if text.len() > MAXIMUM_DOCUMENT {
         return Err(KeySetUnavailable);
     }
     let set = JwkSet::parse(&text).map_err(|_| KeySetUnavailable)?;

@@ -18,19 +18,8 @@ use tower::{Service as _, service_fn};
 use crate::configuration::{ConfigurationInvalid, invalid};
 use crate::router::{ENDPOINTS, PROBES};
 use crate::server::AuthorizationServer;
+use crate::{administration, people};
 
-/// Paths below the root that belong to whoever is there, beside the endpoints of metadata.
-const PAGES: [&str; 9] = [
-    "/login",
-    "/consent",
-    "/logout",
-    "/device",
-    "/approve",
-    "/admin",
-    "/assets",
-    "/accounts",
-    "/.well-known",
-];
 /// Well-known names that go between host and path (RFC 8414 section 3.1, OIDC Discovery by the same rule).
 const WELL_KNOWN: [&str; 2] =
     ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
@@ -193,6 +182,12 @@ fn normalised(authority: &str) -> String {
     lower.strip_suffix(":443").map_or(lower.clone(), str::to_owned)
 }
 
+/// Every place below an issuer that is its own, by the tables that its routes are made from.
+fn taken() -> impl Iterator<Item = &'static str> {
+    let endpoints = ENDPOINTS.iter().map(|endpoint| endpoint.path);
+    endpoints.chain(people::routes::places()).chain([administration::PATH, "/.well-known"]).chain(PROBES)
+}
+
 fn places(server: &AuthorizationServer) -> Vec<Place> {
     let settings = &server.0.settings;
     let place = |url: &String| {
@@ -234,9 +229,7 @@ fn require_apart(one: &AuthorizationServer, other: &AuthorizationServer) -> Resu
         else {
             continue;
         };
-        let taken = ENDPOINTS.iter().map(|endpoint| endpoint.path).chain(PAGES).chain(PROBES);
-        if let Some(endpoint) =
-            taken.into_iter().find(|endpoint| is_below(rest, endpoint) || is_below(endpoint, rest))
+        if let Some(endpoint) = taken().find(|endpoint| is_below(rest, endpoint) || is_below(endpoint, rest))
         {
             let rule = format!(
                 "{} and {} meet at the path {endpoint} of the outer one",

@@ -60,14 +60,14 @@ mod start;
 mod subject;
 
 pub use administration::openapi_document;
-pub use client_keys::{ClientKeysConfiguration, HttpKeySetFetcher, KeySetFetcher, KeySetUnavailable};
+pub use client_keys::{ClientKeysConfiguration, KeySetFetcher, KeySetUnavailable};
 pub use configuration::{ConfigurationInvalid, ServerConfiguration};
 pub use health::{NotReady, Readiness};
 pub use issuers::Issuers;
 pub use key_sealing::SealingKey;
 pub use metrics::Metrics;
 pub use observation::SPANS;
-pub use outbound::{Notification, Outbound, OutboundFailed};
+pub use outbound::{HttpOutbound, Notification, Outbound, OutboundFailed};
 pub use profile::{BearerRule, PkceRule, Profile, ProfileRules, SenderConstraints};
 pub use server::{AuthorizationServer, ServerParts};
 pub use start::StartFailed;

@@ -44,6 +44,9 @@ pub(crate) enum Limit {
     UnknownSignIn,
     /// Authenticated requests of one client.
     Client,
+    /// What strangers may have remembered in the name of a client that did not authenticate: proofs, pushed requests,
+    /// device codes, interactions.
+    PublicClient,
     /// Proofs by one key.
     Key,
     /// Attempts at one account, by username.
@@ -59,6 +62,7 @@ impl Limit {
             Self::Address => "address",
             Self::SignIn | Self::UnknownSignIn => "sign_in",
             Self::Client => "client",
+            Self::PublicClient => "public_client",
             Self::Key => "key",
             Self::Account => "account",
             Self::UserCode => "user_code",
@@ -80,6 +84,7 @@ pub(crate) struct Limits {
     sign_in: Option<Limiter>,
     unknown_sign_in: Option<Limiter>,
     client: Option<Limiter>,
+    public_client: Option<Limiter>,
     key: Option<Limiter>,
     account: Option<Limiter>,
     user_code: Option<Limiter>,
@@ -105,6 +110,7 @@ impl Limits {
             sign_in: limiter(Limit::SignIn, &configuration.sign_in)?,
             unknown_sign_in: limiter(Limit::UnknownSignIn, &together(configuration.sign_in))?,
             client: limiter(Limit::Client, &configuration.client)?,
+            public_client: limiter(Limit::PublicClient, &configuration.public_client)?,
             key: limiter(Limit::Key, &configuration.key)?,
             account: limiter(Limit::Account, &configuration.account)?,
             user_code: limiter(Limit::UserCode, &configuration.user_code)?,
@@ -139,6 +145,7 @@ impl Limits {
             &self.sign_in,
             &self.unknown_sign_in,
             &self.client,
+            &self.public_client,
             &self.key,
             &self.account,
             &self.user_code,
@@ -154,6 +161,7 @@ impl Limits {
             Limit::SignIn => self.sign_in.as_ref(),
             Limit::UnknownSignIn => self.unknown_sign_in.as_ref(),
             Limit::Client => self.client.as_ref(),
+            Limit::PublicClient => self.public_client.as_ref(),
             Limit::Key => self.key.as_ref(),
             Limit::Account => self.account.as_ref(),
             Limit::UserCode => self.user_code.as_ref(),

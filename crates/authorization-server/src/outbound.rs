@@ -1,10 +1,19 @@
 //! The server's own requests to addresses that clients have named: request objects by reference, sector
-//! identifiers, logout and CIBA notifications. Whoever implements this allows https alone, follows no redirect,
+//! identifiers, logout and CIBA notifications, and, by [`crate::KeySetFetcher`], key sets. Whoever implements this allows https alone, follows no redirect,
 //! judges every address that a name leads to, and bounds time and size (JAR-10-02, CVE-2026-1180's class).
-//! [`HttpKeySetFetcher`](crate::HttpKeySetFetcher) does, by the rules of `[server.client_keys]`.
+//! [`HttpOutbound`] does, by the rules of `[server.client_keys]`.
+
+mod address;
+mod http;
 
 use async_trait::async_trait;
 use zeroize::Zeroizing;
+
+pub(crate) use address::{Reach, reach};
+pub use http::HttpOutbound;
+
+/// The largest document that is read, in bytes.
+pub(crate) const MAXIMUM_DOCUMENT: usize = 256 * 1024;
 
 /// Sends requests to where clients wish.
 #[async_trait]

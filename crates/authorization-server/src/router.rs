@@ -129,9 +129,7 @@ pub(crate) fn router(server: &AuthorizationServer) -> Router {
         pages = pages.route(&below(authorize::PATH), get(authorize::answer).post(authorize::answer));
     }
     if has_people(settings) {
-        pages = pages
-            .route(&below(end_session::PAGE), get(end_session::ask).post(end_session::confirmed))
-            .merge(people::routes::routes(&settings.internal_path));
+        pages = pages.merge(people::routes::routes(&settings.internal_path));
     }
     if signs_people_out(settings) {
         let path = below(end_session::PATH);

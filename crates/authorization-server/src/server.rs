@@ -19,7 +19,7 @@ use bindery_store::{AuthorizationStore, StoreError};
 use crate::audit::AuditLog;
 use crate::bearer_exceptions::BearerExceptions;
 use crate::blocked_keys::BlockedKeys;
-use crate::client_keys::{ClientKeyCache, HttpKeySetFetcher, KeySetFetcher};
+use crate::client_keys::{ClientKeyCache, KeySetFetcher};
 use crate::client_registry::ClientRegistry;
 use crate::configuration::{ConfigurationInvalid, ServerConfiguration, TrustAnchorsConfiguration, invalid};
 use crate::cookie_keys::CookieKeys;
@@ -34,7 +34,7 @@ use crate::limits::Limits;
 use crate::logout::delivery::SessionOver;
 use crate::metrics::{IssuerMetrics, Metrics};
 use crate::nonce_keys::NonceKeys;
-use crate::outbound::Outbound;
+use crate::outbound::{HttpOutbound, Outbound};
 use crate::people::People;
 use crate::proof_memory::ProofMemory;
 use crate::registration::population::{self, Registrations};
@@ -105,9 +105,9 @@ impl ServerParts {
     ) -> Result<Self, ConfigurationInvalid> {
         let keys = &configuration.client_keys;
         if keys.fetch {
-            let fetcher = Arc::new(HttpKeySetFetcher::new(keys)?);
-            self.key_fetcher = Some(fetcher.clone());
-            self.outbound = Some(fetcher);
+            let outbound = Arc::new(HttpOutbound::new(keys)?);
+            self.key_fetcher = Some(outbound.clone());
+            self.outbound = Some(outbound);
         }
         Ok(self)
     }

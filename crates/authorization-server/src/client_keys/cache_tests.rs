@@ -64,17 +64,17 @@ async fn rejects_nobody_because_strangers_named_ten_thousand_key_sets() {
 
 #[tokio::test]
 async fn large_sets_make_room_for_each_other() {
-    let cache = cache(MAXIMUM_SET);
+    let cache = cache(MAXIMUM_DOCUMENT);
     for index in 0..200 {
         assert!(ask(&cache, &format!("client-{index}"), "https://client.example/keys", index).await);
     }
     let (sets, bytes) = kept(&cache);
-    assert!(bytes <= MAXIMUM_BYTES && sets == MAXIMUM_BYTES / MAXIMUM_SET, "{sets} sets, {bytes} bytes");
+    assert!(bytes <= MAXIMUM_BYTES && sets == MAXIMUM_BYTES / MAXIMUM_DOCUMENT, "{sets} sets, {bytes} bytes");
 }
 
 #[tokio::test]
 async fn rejects_a_set_beyond_its_size() {
-    let cache = cache(MAXIMUM_SET + 1);
+    let cache = cache(MAXIMUM_DOCUMENT + 1);
     assert!(!ask(&cache, "client", "https://client.example/keys", 0).await);
     assert_eq!(kept(&cache).1, 0);
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::address::{Reach, reach};
 use crate::configuration::{ConfigurationInvalid, invalid};
+use crate::outbound::{Reach, reach};
 
 /// `[client_keys]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -23,7 +23,7 @@ pub struct ClientKeysConfiguration {
     /// For how many seconds after it was fetched a set is used while it can't be fetched again; from
     /// `cache_lifetime` to 86400.
     pub stale_limit: u32,
-    /// How many fetches may run at the same time, 1 to 1000.
+    /// How many fetches may run at the same time, 1 to 1000, and beside them as many notifications.
     pub maximum_concurrent_fetches: usize,
     /// Certification authorities that clients' servers are trusted by, PEM; the system's without it.
     pub roots_file: Option<PathBuf>,
@@ -60,9 +60,9 @@ pub(crate) struct FetchTimes {
 
 /// Where fetches may lead beside the public internet.
 #[derive(Clone, Debug, Default)]
-pub(super) struct PrivateDestinations {
-    pub(super) hosts: Vec<String>,
-    pub(super) networks: Vec<IpNet>,
+pub(crate) struct PrivateDestinations {
+    pub(crate) hosts: Vec<String>,
+    pub(crate) networks: Vec<IpNet>,
 }
 
 impl ClientKeysConfiguration {
@@ -85,7 +85,7 @@ impl ClientKeysConfiguration {
         })
     }
 
-    pub(super) fn concurrency(&self) -> Result<usize, ConfigurationInvalid> {
+    pub(crate) fn concurrency(&self) -> Result<usize, ConfigurationInvalid> {
         let most = self.maximum_concurrent_fetches;
         if (1..=1000).contains(&most) {
             return Ok(most);
@@ -94,7 +94,7 @@ impl ClientKeysConfiguration {
         Err(invalid("client_keys.maximum_concurrent_fetches", most, rule, "choose a value in that range"))
     }
 
-    pub(super) fn private_destinations(&self) -> Result<PrivateDestinations, ConfigurationInvalid> {
+    pub(crate) fn private_destinations(&self) -> Result<PrivateDestinations, ConfigurationInvalid> {
         let host = |text: &String| match url::Host::parse(text) {
             Ok(url::Host::Domain(host)) if !text.contains('*') => Ok(host),
             _ => Err(invalid(

@@ -35,6 +35,10 @@ pub struct LimitsConfiguration {
     pub sign_in: RateConfiguration,
     /// Authenticated requests of one client.
     pub client: RateConfiguration,
+    /// What the server remembers in the name of one client that did not authenticate: proofs, pushed requests, device
+    /// codes, and people's visits. Anybody can say the name, so it is generous; it keeps one name from filling what
+    /// all share.
+    pub public_client: RateConfiguration,
     /// Proofs by one key.
     pub key: RateConfiguration,
     /// Attempts at one account.
@@ -66,6 +70,7 @@ impl Default for LimitsConfiguration {
             address: RateConfiguration::new(500.0, 2000),
             sign_in: RateConfiguration::new(5.0, 60),
             client: RateConfiguration::new(1000.0, 4000),
+            public_client: RateConfiguration::new(200.0, 2000),
             key: RateConfiguration::new(100.0, 400),
             // Guessing is slowed by the lock; this bounds the work, and must let a busy account's sign-ins through.
             account: RateConfiguration::new(2.0, 30),

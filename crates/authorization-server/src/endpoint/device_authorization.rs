@@ -16,7 +16,7 @@ use super::{FormRequest, Refusal, json as json_answer};
 use crate::decoupled::{self, device};
 use crate::event::{AuditEvent, Shown};
 use crate::server::{AuthorizationServer, Server};
-use crate::{authenticate, binding};
+use crate::{admission, authenticate, binding};
 
 pub(crate) const PATH: &str = "/device_authorization";
 
@@ -38,11 +38,14 @@ async fn respond(server: &Server, request: Request) -> Result<Value, Refusal> {
     let evidence = binding::establish(server, &presented, now)?;
     let parameters = ClientParameters::read(&form);
     let authentication = authenticate::client(server, PATH, &presented, &parameters, now).await;
-    let (_, client) = authentication.require()?;
+    let (authenticated, client) = authentication.require()?;
     if !client.metadata.grant_types.iter().any(|grant| grant == DEVICE_CODE_GRANT) {
         return Err(TokenError::UnauthorizedClient.into());
     }
     let ask = decoupled::ask(server, &decoupled::parameters(&form)?, &client.metadata)?;
+    if authenticated.is_public() {
+        admission::require_share(server, authenticated.client_id(), PATH).map_err(TokenError::from)?;
+    }
     let proven = evidence.spend_proof(server, now).await?;
     let bound_to = proven.and_then(|jkt| Confirmation::Dpop(jkt).to_claim());
     let begun = device::begin(server, &client, ask, bound_to, now).await?;

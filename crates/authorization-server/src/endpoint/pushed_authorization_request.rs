@@ -19,7 +19,7 @@ use crate::authorization::request::{self, Channel};
 use crate::configuration::NoncePolicy;
 use crate::event::{AuditEvent, Shown};
 use crate::server::{AuthorizationServer, Server};
-use crate::{authenticate, binding};
+use crate::{admission, authenticate, binding};
 
 pub(crate) const PATH: &str = "/par";
 
@@ -62,6 +62,7 @@ async fn respond(server: &Server, request: Request) -> Result<Accepted, Refusal>
     let parameters = ClientParameters::read(&form);
     let authentication = authenticate::client(server, PATH, &presented, &parameters, now).await;
     let (authenticated, client) = authentication.require()?;
+    let client_id = authenticated.client_id();
     let outcome = async {
         let channel = Channel::Pushed(&authenticated);
         if !client.metadata.grant_types.iter().any(|grant| grant == "authorization_code") {
@@ -69,12 +70,14 @@ async fn respond(server: &Server, request: Request) -> Result<Accepted, Refusal>
         }
         let mut request =
             request::read(server, &form, &client, channel, now).await.map_err(|refused| refused.error)?;
+        if authenticated.is_public() {
+            admission::require_share(server, client_id, PATH).map_err(TokenError::from)?;
+        }
         let proven = evidence.spend_proof(server, now).await?;
         request.dpop_jkt = bind(request.dpop_jkt, proven)?;
         let request_uri = pushed::store(server, &request, now).await.map_err(|_| TokenError::Unavailable)?;
         Ok(Accepted { request_uri, bound_to: request.dpop_jkt, with_proof: proven.is_some() })
     };
-    let client_id = authenticated.client_id();
     match outcome.await {
         Ok(accepted) => {
             let jkt = accepted.bound_to.as_ref().map(|jkt| -> Shown<'_> { jkt });

@@ -19,6 +19,7 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::admission;
 use crate::client_registry::Client;
 use crate::people::{browser, pages, session};
 use crate::server::Server;
@@ -142,6 +143,13 @@ pub(crate) async fn begin(
     now: UnixTime,
 ) -> Response {
     let Beginning { client, ask, purpose } = beginning;
+    // Anybody can say a public client's name, and any client's in a request that the browser carries.
+    if client.metadata.is_public() || matches!(purpose, Purpose::Redirect { pushed: None, .. }) {
+        let share = admission::require_share(server, &client.metadata.client_id, "interaction");
+        if let Err(too_many) = share {
+            return admission::answer(server, headers, too_many);
+        }
+    }
     let Ok(browser) = browser::identify(server, headers) else {
         return PageFault::Unavailable.page(server, headers);
     };

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use bindery_authorization_server::{ClientKeysConfiguration, HttpKeySetFetcher};
+use bindery_authorization_server::{ClientKeysConfiguration, HttpOutbound};
 use bindery_http::ClientCertificates;
 use bindery_http::listener::{Limits, Listener};
 use bindery_http::tls::ServerTls;
@@ -88,18 +88,18 @@ impl Site {
         asked
     }
 
-    fn fetcher(&self, listed: &[&str]) -> Arc<HttpKeySetFetcher> {
+    fn fetcher(&self, listed: &[&str]) -> Arc<HttpOutbound> {
         let configuration = ClientKeysConfiguration {
             roots_file: Some(self.roots.path().to_owned()),
             dangerous_private_hosts: listed.iter().map(|host| (*host).to_owned()).collect(),
             ..ClientKeysConfiguration::default()
         };
-        Arc::new(HttpKeySetFetcher::new(&configuration).unwrap())
+        Arc::new(HttpOutbound::new(&configuration).unwrap())
     }
 }
 
 /// A server whose clients have named `uri` wherever they may name one.
-async fn named(uri: &str, fetcher: Arc<HttpKeySetFetcher>) -> World {
+async fn named(uri: &str, fetcher: Arc<HttpOutbound>) -> World {
     let mut setup = ciba::setup(json!({"profile": "openid", "request_by_reference": true}));
     setup.configuration["registration"] = json!({"access": "open", "audiences": [API]});
     let jwks = json!({"keys": [setup.assertion_key.public_key().to_jwk()]});

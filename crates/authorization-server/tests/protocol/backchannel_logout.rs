@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Form;
 use axum::routing::post;
 use bindery_authorization_server::people::accounts;
-use bindery_authorization_server::{ClientKeysConfiguration, HttpKeySetFetcher};
+use bindery_authorization_server::{ClientKeysConfiguration, HttpOutbound};
 use bindery_core::encoding::base64url;
 use bindery_core::time::UnixTime;
 use bindery_http::ClientCertificates;
@@ -176,7 +176,7 @@ async fn a_logout_token_arrives_over_https() {
     };
     for (hosts, arrives) in [(vec!["localhost".to_owned()], true), (Vec::new(), false)] {
         let mut setup = Setup::new();
-        setup.outbound = Some(Arc::new(HttpKeySetFetcher::new(&configuration(hosts)).unwrap()));
+        setup.outbound = Some(Arc::new(HttpOutbound::new(&configuration(hosts)).unwrap()));
         let scene = start(setup, &uri, Arc::default()).await;
         let browser = Browser::new(&scene.world);
         let web = scene.tokens(&browser, "web", "openid read").await;

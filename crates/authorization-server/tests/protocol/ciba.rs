@@ -368,3 +368,21 @@ async fn rejects_a_signed_request_that_may_predate_a_volatile_memory() {
     refused(&sent(START - 10).await, "invalid_request", "request_object_predates_memory");
     sent(START + 10).await.ok();
 }
+
+#[tokio::test]
+async fn rejects_to_hide_a_question_behind_a_disabled_clients() {
+    let setup = setup(json!({}));
+    let mut configuration = setup.configuration.clone();
+    let mut world = setup.start().await;
+    world.account("alice", PASSWORD).await;
+    world.requested(world.usual("other-teller")).await;
+    world.advance(1);
+    let id = world.requested(world.usual("teller")).await;
+    let clients = configuration["client"].as_array_mut().unwrap();
+    clients.iter_mut().find(|client| client["client_id"] == "other-teller").unwrap()["disabled"] =
+        true.into();
+    world.router = world.another(configuration).await.router();
+    approve(&world, "allow").await;
+    world.advance(90);
+    world.poll_for("teller", &id, &key()).await.ok();
+}

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::routing::get;
 use axum::{Json, Router};
-use bindery_authorization_server::{ClientKeysConfiguration, HttpKeySetFetcher};
+use bindery_authorization_server::{ClientKeysConfiguration, HttpOutbound};
 use bindery_crypto::SigningKey;
 use bindery_http::listener::{Limits, Listener};
 use bindery_http::tls::ServerTls;
@@ -52,7 +52,7 @@ impl Estate {
             ..ClientKeysConfiguration::default()
         };
         let mut setup = Setup::new();
-        setup.key_fetcher = Some(Arc::new(HttpKeySetFetcher::new(&configuration).unwrap()));
+        setup.key_fetcher = Some(Arc::new(HttpOutbound::new(&configuration).unwrap()));
         setup.configuration["client"].as_array_mut().unwrap().push(json!({
             "client_id": "serving", "token_endpoint_auth_method": method, "jwks_uri": uri,
             "grant_types": ["client_credentials"], "audiences": ["https://api.example"],

@@ -4,7 +4,9 @@ use bindery_http::TrustedProxiesConfiguration;
 use bindery_http::trusted_proxy_configuration::edge_policy;
 use serde_json::json;
 
-use crate::support::{Answer, Call, Setup, World, key, world};
+use crate::authorization::{CALLBACK, challenge};
+use crate::browser::Browser;
+use crate::support::{API, Answer, Call, ISSUER, Setup, World, key, world};
 
 const PROXY: &str = "10.0.0.7";
 
@@ -81,6 +83,53 @@ async fn rejects_a_key_that_proves_itself_too_often_whoever_holds_it() {
     world.send(call("jwt-opaque")).await.ok();
     too_many(&world.send(call("jwt-client")).await, "1");
     world.send(issue(&world, "jwt-client")).await.ok();
+}
+
+#[tokio::test]
+async fn rejects_strangers_proofs_beyond_a_public_clients_share() {
+    let mut setup = Setup::new();
+    setup.configuration["limits"] = json!({"public_client": {"per_second": 1, "burst": 2}});
+    let jwks = json!({"keys": [setup.assertion_key.public_key().to_jwk()]});
+    for (id, method) in [("app", "none"), ("other-app", "none"), ("web", "private_key_jwt")] {
+        let mut client = json!({
+            "client_id": id, "token_endpoint_auth_method": method, "grant_types": ["authorization_code"],
+            "redirect_uris": [CALLBACK], "scope": "read", "audiences": [API],
+        });
+        if id == "web" {
+            client["jwks"] = jwks.clone();
+        }
+        setup.configuration["client"].as_array_mut().unwrap().push(client);
+    }
+    let world = setup.start().await;
+    let push = |id: &str| {
+        let call = world.push(id).replacing("scope", "read");
+        let call = match id {
+            "web" => call,
+            _ => call.without("client_assertion").without("client_assertion_type").with("client_id", id),
+        };
+        call.dpop(world.proof_with(&key(), &format!("{ISSUER}/par"), None))
+    };
+    for _ in 0..2 {
+        assert_eq!(world.send(push("app")).await.status, 201);
+    }
+    let beyond = push("app");
+    too_many(&world.send(beyond.clone()).await, "1");
+    for id in ["other-app", "web", "web", "web"] {
+        assert_eq!(world.send(push(id)).await.status, 201, "{id}");
+    }
+    world.advance(1);
+    assert_eq!(world.send(beyond).await.status, 201, "its proof was not spent");
+    // Nor does anybody's browser fill the store in the name of a client.
+    let query = format!(
+        "/authorize?client_id=web&response_type=code&scope=read&redirect_uri={CALLBACK}&code_challenge={}\
+         &code_challenge_method=S256",
+        challenge()
+    );
+    let browser = Browser::new(&world);
+    browser.headers.borrow_mut().push(("accept", "text/html".into()));
+    for status in [200, 200, 429] {
+        assert_eq!(browser.get(&query).await.status, status);
+    }
 }
 
 #[tokio::test]

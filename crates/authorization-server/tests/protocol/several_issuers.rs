@@ -198,6 +198,7 @@ async fn issuers_that_cannot_be_told_apart_do_not_start() {
         ("https://id.example", "https://id.example/token", none.clone(), false),
         ("https://id.example/a", "https://id.example/a/login/b", none.clone(), false),
         ("https://id.example", "https://id.example/tokens", none.clone(), true),
+        ("https://id.example", "https://id.example/admin", none.clone(), false),
         ("https://id.example", "https://two.example", json!({"mtls_base_url": "https://id.example"}), false),
         (
             "https://id.example",
@@ -217,6 +218,29 @@ async fn issuers_that_cannot_be_told_apart_do_not_start() {
         }
     }
     assert!(Issuers::new(Vec::new()).is_err());
+}
+
+#[tokio::test]
+async fn rejects_an_issuer_at_anothers_account_page() {
+    let pages = [
+        "account",
+        "account/passkey",
+        "interactions",
+        "interactions/7",
+        "assets",
+        "end_session/confirm",
+        "login",
+    ];
+    for page in pages {
+        let mut servers = Vec::new();
+        for issuer in ["https://id.example".to_owned(), format!("https://id.example/{page}")] {
+            let configuration = serde_json::from_value(json!({"issuer": issuer})).unwrap();
+            let parts = parts(SealingKey::ephemeral().unwrap(), &store());
+            servers.push(AuthorizationServer::start(&configuration, parts).await.unwrap());
+        }
+        let error = Issuers::new(servers).expect_err(page).to_string();
+        assert!(error.contains("of the outer one"), "{error}");
+    }
 }
 
 #[tokio::test]

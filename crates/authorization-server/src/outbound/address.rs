@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Where an address leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(crate) enum Reach {
     /// To anybody on the internet.
     Public,
     /// Into this machine, the operator's network or the carrier's.
@@ -17,7 +17,7 @@ pub(super) enum Reach {
 
 /// By the special-purpose registries of RFC 6890. IPv6 in the dress of IPv4 and the other way round
 /// (mapped, 6to4, Teredo) is never called, because the address inside is another than the one that is seen.
-pub(super) fn reach(address: IpAddr) -> Reach {
+pub(crate) fn reach(address: IpAddr) -> Reach {
     match address {
         IpAddr::V4(address) => reach_v4(address),
         IpAddr::V6(address) => reach_v6(address),

@@ -1,7 +1,8 @@
-//! Fetches clients' key sets over HTTP: https alone, no redirect, no proxy, bounded in time and size
-//! (MTLS-2.2-04, FSP-CR-06). A client's `jwks_uri` is a stranger's wish about where this server connects to:
-//! every name is resolved here, once, all of its addresses are judged, and the connection goes to exactly
-//! those, so that an answer that changes in between changes nothing (CVE-2026-1180's class).
+//! Calls where clients wish, over HTTP: https alone, no redirect, no proxy, bounded in time and size (MTLS-2.2-04,
+//! FSP-CR-06). A client's `jwks_uri` is a stranger's wish about where this server connects to: every name is
+//! resolved here, once, all of its addresses are judged, and the connection goes to exactly those, so that an
+//! answer that changes in between changes nothing (CVE-2026-1180's class). What is told to clients waits for turns
+//! of its own: slow listeners hold no fetch that others are authenticated by.
 
 use std::fmt;
 use std::future::Future;
@@ -21,25 +22,25 @@ use tokio::sync::Semaphore;
 use url::{Host, Url};
 
 use super::address::{Reach, reach};
-use super::configuration::{ClientKeysConfiguration, PrivateDestinations};
-use super::{KeySetFetcher, KeySetUnavailable, MAXIMUM_SET};
+use super::{MAXIMUM_DOCUMENT, Notification, Outbound, OutboundFailed};
+use crate::client_keys::{ClientKeysConfiguration, KeySetFetcher, KeySetUnavailable, PrivateDestinations};
 use crate::configuration::{ConfigurationInvalid, invalid};
 use crate::event::AuditEvent;
-use crate::outbound::{Notification, Outbound, OutboundFailed};
 
-/// The longest that one fetch may take, from waiting for its turn to the last byte.
+/// The longest that one request may take, from waiting for its turn to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The fetcher of `bindery server`.
-pub struct HttpKeySetFetcher {
+/// The outbound client of `bindery server`.
+pub struct HttpOutbound {
     client: Client,
     private: Arc<PrivateDestinations>,
-    turns: Semaphore,
+    fetches: Semaphore,
+    notifications: Semaphore,
     /// [`TIMEOUT`], but in tests.
     patience: Duration,
 }
 
-impl HttpKeySetFetcher {
+impl HttpOutbound {
     /// Reads the roots and checks the lists.
     ///
     /// # Errors
@@ -53,7 +54,8 @@ impl HttpKeySetFetcher {
         lookup: Arc<Lookup>,
     ) -> Result<Self, ConfigurationInvalid> {
         let private = Arc::new(configuration.private_destinations()?);
-        let turns = Semaphore::new(configuration.concurrency()?);
+        let turns = configuration.concurrency()?;
+        let (fetches, notifications) = (Semaphore::new(turns), Semaphore::new(turns));
         let client = Client::builder()
             .tls_backend_preconfigured(client_tls(configuration)?)
             .dns_resolver(Arc::new(JudgedNames { lookup, private: Arc::clone(&private) }))
@@ -67,11 +69,11 @@ impl HttpKeySetFetcher {
             .referer(false)
             .build()
             .map_err(|reason| unusable_tls("", reason.to_string()))?;
-        Ok(Self { client, private, turns, patience: TIMEOUT })
+        Ok(Self { client, private, fetches, notifications, patience: TIMEOUT })
     }
 
     async fn read(&self, url: Url, accept: &'static str) -> Result<Vec<u8>, Refused> {
-        let _turn = self.turns.acquire().await.map_err(|_| Refused::Slow)?;
+        let _turn = self.fetches.acquire().await.map_err(|_| Refused::Slow)?;
         // The status is judged and nothing else of the head: errors of transport are told without the URL.
         let transport = |error: reqwest::Error| Refused::Transport(error.without_url());
         let request = self.client.get(url).header(ACCEPT, accept);
@@ -81,7 +83,7 @@ impl HttpKeySetFetcher {
         }
         let mut text = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(transport)? {
-            if text.len() + chunk.len() > MAXIMUM_SET {
+            if text.len() + chunk.len() > MAXIMUM_DOCUMENT {
                 return Err(Refused::TooLong);
             }
             text.extend_from_slice(&chunk);
@@ -94,21 +96,24 @@ impl HttpKeySetFetcher {
         tokio::time::timeout(self.patience, self.read(url, accept)).await.unwrap_or(Err(Refused::Slow))
     }
 
-    async fn try_post(&self, uri: &str, notification: Notification) -> Result<StatusCode, Refused> {
-        let url = require_destination(uri, &self.private)?;
-        let _turn = self.turns.acquire().await.map_err(|_| Refused::Slow)?;
+    async fn tell(&self, url: Url, notification: Notification) -> Result<StatusCode, Refused> {
+        let _turn = self.notifications.acquire().await.map_err(|_| Refused::Slow)?;
         let mut request = self.client.post(url).header(CONTENT_TYPE, notification.content_type);
         if let Some(bearer) = &notification.bearer {
             request = request.bearer_auth(bearer.as_str());
         }
-        let answered = tokio::time::timeout(self.patience, request.body(notification.body).send()).await;
-        let answered = answered.map_err(|_| Refused::Slow)?;
+        let answered = request.body(notification.body).send().await;
         answered.map(|response| response.status()).map_err(|error| Refused::Transport(error.without_url()))
+    }
+
+    async fn try_post(&self, uri: &str, notification: Notification) -> Result<StatusCode, Refused> {
+        let url = require_destination(uri, &self.private)?;
+        tokio::time::timeout(self.patience, self.tell(url, notification)).await.unwrap_or(Err(Refused::Slow))
     }
 }
 
 #[async_trait]
-impl KeySetFetcher for HttpKeySetFetcher {
+impl KeySetFetcher for HttpOutbound {
     async fn fetch(&self, uri: &str) -> Result<Vec<u8>, KeySetUnavailable> {
         self.try_fetch(uri, "application/jwk-set+json, application/json").await.map_err(|refused| {
             // What the other side has written is not among these words.
@@ -119,7 +124,7 @@ impl KeySetFetcher for HttpKeySetFetcher {
 }
 
 #[async_trait]
-impl Outbound for HttpKeySetFetcher {
+impl Outbound for HttpOutbound {
     async fn get(&self, uri: &str, accept: &'static str) -> Result<Vec<u8>, OutboundFailed> {
         self.try_fetch(uri, accept).await.map_err(|refused| {
             AuditEvent::OutboundRequestFailed { uri, reason: &refused.told() }.trace();
@@ -136,9 +141,9 @@ impl Outbound for HttpKeySetFetcher {
     }
 }
 
-impl fmt::Debug for HttpKeySetFetcher {
+impl fmt::Debug for HttpOutbound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpKeySetFetcher").field("private", &self.private).finish_non_exhaustive()
+        f.debug_struct("HttpOutbound").field("private", &self.private).finish_non_exhaustive()
     }
 }
 

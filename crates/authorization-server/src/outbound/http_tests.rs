@@ -53,8 +53,8 @@ impl Site {
                 "/redirect" => answer.status(302).header("location", "/jwks").body(Body::empty()),
                 "/silent" => return std::future::pending::<Response>().await,
                 "/error" => answer.status(500).body(Body::from(SET)),
-                "/full" => answer.body(Body::from(vec![b' '; MAXIMUM_SET])),
-                "/long" => answer.body(Body::from(vec![b' '; MAXIMUM_SET + 1])),
+                "/full" => answer.body(Body::from(vec![b' '; MAXIMUM_DOCUMENT])),
+                "/long" => answer.body(Body::from(vec![b' '; MAXIMUM_DOCUMENT + 1])),
                 "/endless" => answer.body(Body::from_stream(futures_util::stream::repeat_with(|| {
                     Ok::<_, std::convert::Infallible>(bytes::Bytes::from_static(&[b' '; 4096]))
                 }))),
@@ -87,15 +87,15 @@ impl Site {
     }
 }
 
-fn fetcher(configuration: &ClientKeysConfiguration) -> HttpKeySetFetcher {
-    HttpKeySetFetcher::new(configuration).unwrap()
+fn fetcher(configuration: &ClientKeysConfiguration) -> HttpOutbound {
+    HttpOutbound::new(configuration).unwrap()
 }
 
 /// A fetcher for which every name resolves to these addresses, one answer after the other.
 fn resolving(
     configuration: &ClientKeysConfiguration,
     answers: &[&[&str]],
-) -> (HttpKeySetFetcher, Arc<AtomicUsize>) {
+) -> (HttpOutbound, Arc<AtomicUsize>) {
     let answers = answers.iter().map(|answer| {
         answer.iter().map(|address| SocketAddr::new(address.parse().unwrap(), 0)).collect::<Vec<_>>()
     });
@@ -107,10 +107,10 @@ fn resolving(
         let answer = answers.lock().unwrap().next().unwrap();
         Box::pin(async move { Ok(answer) })
     };
-    (HttpKeySetFetcher::resolving_with(configuration, Arc::new(lookup)).unwrap(), lookups)
+    (HttpOutbound::resolving_with(configuration, Arc::new(lookup)).unwrap(), lookups)
 }
 
-async fn refusal(fetcher: &HttpKeySetFetcher, uri: &str) -> String {
+async fn refusal(fetcher: &HttpOutbound, uri: &str) -> String {
     fetcher.try_fetch(uri, "application/json").await.expect_err(uri).told()
 }
 
@@ -194,7 +194,7 @@ async fn rejects_redirects_errors_and_long_answers() {
         assert!(told.contains(part), "{path}: {told}");
     }
     assert_eq!(site.requests(), 4, "the redirect was not followed");
-    assert_eq!(fetcher.fetch(&site.url("localhost", "/full")).await.unwrap().len(), MAXIMUM_SET);
+    assert_eq!(fetcher.fetch(&site.url("localhost", "/full")).await.unwrap().len(), MAXIMUM_DOCUMENT);
 }
 
 /// Whoever answers nothing holds nobody for longer than a fetch may take, and the turn is free again.
@@ -256,6 +256,27 @@ async fn no_more_fetches_run_at_the_same_time_than_may() {
     assert!(site.most_at_once.load(Ordering::SeqCst) <= 2);
 }
 
+#[tokio::test]
+async fn rejects_to_let_a_slow_logout_address_hold_key_fetches() {
+    let site = Site::serve();
+    let configuration = ClientKeysConfiguration { maximum_concurrent_fetches: 1, ..site.listing() };
+    let outbound = Arc::new(HttpOutbound { patience: Duration::from_secs(1), ..fetcher(&configuration) });
+    let silent = site.url("localhost", "/silent");
+    let notification = || Notification { content_type: "text/plain", bearer: None, body: Vec::new() };
+    let slow = {
+        let (outbound, silent) = (Arc::clone(&outbound), silent.clone());
+        tokio::spawn(async move { outbound.try_post(&silent, notification()).await })
+    };
+    while site.requests() == 0 {
+        tokio::task::yield_now().await;
+    }
+    outbound.fetch(&site.url("localhost", "/jwks")).await.unwrap();
+    assert!(matches!(slow.await.unwrap(), Err(Refused::Slow)));
+    // Who waits for a turn that does not come is left as well.
+    let _held = outbound.notifications.acquire().await.unwrap();
+    assert!(matches!(outbound.try_post(&silent, notification()).await, Err(Refused::Slow)));
+}
+
 #[test]
 fn refuses_lists_that_would_not_do_what_they_seem_to() {
     let hosts = |host: &str| ClientKeysConfiguration {
@@ -267,24 +288,24 @@ fn refuses_lists_that_would_not_do_what_they_seem_to() {
         ..ClientKeysConfiguration::default()
     };
     for host in ["", "*.internal", "10.0.0.1", "a b", "https://a.example"] {
-        let error = HttpKeySetFetcher::new(&hosts(host)).expect_err(host).to_string();
+        let error = HttpOutbound::new(&hosts(host)).expect_err(host).to_string();
         assert!(error.contains("client_keys.dangerous_private_hosts"), "{error}");
     }
     for network in
         ["", "0.0.0.0/0", "::/0", "10.0.0.1/8", "8.8.8.0/24", "169.254.0.0/16", "172.0.0.0/8", "fe80::/10"]
     {
-        let error = HttpKeySetFetcher::new(&networks(network)).expect_err(network).to_string();
+        let error = HttpOutbound::new(&networks(network)).expect_err(network).to_string();
         assert!(error.contains("client_keys.dangerous_private_networks"), "{error}");
     }
     for network in ["10.0.0.0/8", "172.16.0.0/12", "192.168.7.0/24", "100.64.0.0/10", "fd00::/8", "::1"] {
-        HttpKeySetFetcher::new(&networks(network)).unwrap();
+        HttpOutbound::new(&networks(network)).unwrap();
     }
     let none =
         ClientKeysConfiguration { maximum_concurrent_fetches: 0, ..ClientKeysConfiguration::default() };
-    let error = HttpKeySetFetcher::new(&none).unwrap_err().to_string();
+    let error = HttpOutbound::new(&none).unwrap_err().to_string();
     assert!(error.contains("client_keys.maximum_concurrent_fetches"), "{error}");
     let missing =
         ClientKeysConfiguration { roots_file: Some("/no/such".into()), ..ClientKeysConfiguration::default() };
-    let error = HttpKeySetFetcher::new(&missing).unwrap_err().to_string();
+    let error = HttpOutbound::new(&missing).unwrap_err().to_string();
     assert!(error.contains("client_keys.roots_file") && error.contains("/no/such"), "{error}");
 }
