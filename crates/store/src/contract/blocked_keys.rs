@@ -65,6 +65,14 @@ pub async fn a_name_with_a_null_byte_is_nobodys<B: Backend>(backend: &B) {
         assert_eq!(store.list_sessions(Some(name), None, 9).await.unwrap(), []);
         assert_eq!(store.list_sessions(None, Some(name), 9).await.unwrap(), []);
         assert_eq!(store.list_accounts(Some(name), 9).await.unwrap(), []);
+        for unknown in [
+            store.disable_client(name, at(1)).await,
+            store.delete_client(name, None).await.map(drop),
+            store.unblock_key(name).await,
+            store.revoke_grant(name, at(1)).await,
+        ] {
+            assert!(matches!(unknown, Err(StoreError::Unknown { .. })), "{unknown:?}");
+        }
         let name = || Some(name.to_owned());
         for filter in [
             GrantFilter { client_id: name(), ..GrantFilter::default() },

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use bindery_core::time::UnixTime;
 
-use super::row::{Reading, insert_failed, is_nobodys, json_text, stored_count, unavailable};
+use super::row::{
+    Reading, insert_failed, is_nobodys, json_text, require_somebodys, stored_count, unavailable,
+};
 use super::{Connection, Row, Store, barred_clients, blocked_keys, reading, transaction, writing};
 use crate::authorization::{ClientStore, ClientUpdate};
 use crate::error::StoreError;
@@ -37,6 +39,7 @@ impl ClientStore for Store {
     }
 
     async fn disable_client(&self, client_id: &str, now: UnixTime) -> Result<(), StoreError> {
+        require_somebodys("client", client_id)?;
         writing!(self, "disabling a client", [client_id], |c| disable(c, &client_id, now))
     }
 
@@ -45,6 +48,7 @@ impl ClientStore for Store {
         client_id: &str,
         revision: Option<u64>,
     ) -> Result<ClientUpdate, StoreError> {
+        require_somebodys("client", client_id)?;
         transaction!(self, "removing a client", [client_id], |c| delete(c, &client_id, revision))
     }
 
@@ -65,6 +69,7 @@ impl ClientStore for Store {
     }
 
     async fn unblock_key(&self, thumbprint: &str) -> Result<(), StoreError> {
+        require_somebodys("blocked key", thumbprint)?;
         writing!(self, "unblocking a key", [thumbprint], |c| blocked_keys::unblock(c, &thumbprint))
     }
 

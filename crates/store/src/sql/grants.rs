@@ -5,7 +5,9 @@ use bindery_core::time::UnixTime;
 use serde_json::Value;
 use sqlx::{QueryBuilder, Row as _};
 
-use super::row::{Reading, any_is_nobodys, insert_failed, is_nobodys, json_text, list_text, unavailable};
+use super::row::{
+    Reading, any_is_nobodys, insert_failed, is_nobodys, json_text, list_text, require_somebodys, unavailable,
+};
 use super::{Connection, Database, Row, Store, reading, tokens, transaction, writing};
 use crate::authorization::{GrantBinding, GrantStore, Revocation, require_own};
 use crate::error::StoreError;
@@ -32,6 +34,7 @@ impl GrantStore for Store {
     }
 
     async fn revoke_grant(&self, grant_id: &str, now: UnixTime) -> Result<(), StoreError> {
+        require_somebodys("grant", grant_id)?;
         writing!(self, "revoking a grant", [grant_id], |c| revoke(c, &grant_id, now))
     }
 

@@ -45,6 +45,11 @@ pub(super) fn any_is_nobodys<'a>(names: impl IntoIterator<Item = Option<&'a str>
     names.into_iter().flatten().any(is_nobodys)
 }
 
+/// Requires that a record can have that name, before it is looked for to be changed.
+pub(super) fn require_somebodys(record: &'static str, name: &str) -> Result<(), StoreError> {
+    if is_nobodys(name) { Err(StoreError::unknown(record, name)) } else { Ok(()) }
+}
+
 /// A list or object as the file holds it.
 pub(super) fn json_text(value: &Value) -> String {
     value.to_string()
