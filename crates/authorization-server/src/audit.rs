@@ -143,7 +143,8 @@ impl AuditLog {
     }
 }
 
-fn stored(event: &AuditEvent<'_>, at: UnixTime) -> AuditRecord {
+/// The event as the store keeps it.
+pub(crate) fn stored(event: &AuditEvent<'_>, at: UnixTime) -> AuditRecord {
     let mut fields = event.fields();
     let mut party = |name: &str| match fields.remove(name) {
         Some(Value::String(text)) => Some(text),

@@ -398,9 +398,9 @@ definition::events! {
         administrator: &'a str = "who did it",
     }
     AccountChangedByAdministrator = "account_changed_by_administrator", Administration, INFO,
-        "An administrator changed whether an account may sign in." {
+        "An administrator changed somebody's account." {
         subject: &'a str = "the account",
-        change: &'a str = "`disabled` or `enabled`",
+        change: &'a str = "`added`, `disabled`, `enabled`, `password`, `user_code`, `unlocked` or `deleted`",
         administrator: &'a str = "who did it",
     }
     IssuerKeyChanged = "issuer_key_changed", Administration, WARN,

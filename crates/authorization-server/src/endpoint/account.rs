@@ -13,6 +13,7 @@ use http::StatusCode;
 use crate::decoupled::backchannel;
 use crate::event::AuditEvent;
 use crate::interaction::PageFault;
+use crate::logout;
 use crate::observation::refused;
 use crate::people::accounts::{self, SignInRefused};
 use crate::people::form::{self, Purpose};
@@ -239,9 +240,13 @@ async fn change_password(
     changed.await.map_err(|_| PageFault::Unavailable)?;
     let subject = session.subject();
     server.audit.record(AuditEvent::AccountChanged { subject, change: "password" });
+    let failed = |error| PageFault::store("end_session", &error);
     session::end_others(server, subject, Some(session.id()), "password_changed", *now)
         .await
-        .map_err(|error| PageFault::store("end_session", &error))?;
+        .map_err(failed)?;
+    logout::end_grants_of_other_sessions(&*server.store, subject, Some(session.id()), *now)
+        .await
+        .map_err(failed)?;
     Ok(Outcome::Done("account_password_changed"))
 }
 

@@ -192,6 +192,35 @@ pub(crate) async fn session_over_in(
     Ok(())
 }
 
+/// Ends what a person allowed in any session but `keep`, whether that session is over or not and whether it was to
+/// outlive it or not: after a new password, whoever knew the old one holds nothing. What an operator granted in the
+/// person's place belongs to no session, and stays.
+///
+/// # Errors
+/// [`StoreError`] when the store can't be asked; some of it may be done then.
+pub(crate) async fn end_grants_of_other_sessions(
+    store: &dyn AuthorizationStore,
+    subject: &str,
+    keep: Option<&str>,
+    now: UnixTime,
+) -> Result<(), StoreError> {
+    const PAGE: u32 = 100;
+    let filter = GrantFilter { subject: Some(subject.into()), live_at: Some(now), ..GrantFilter::default() };
+    let mut after: Option<String> = None;
+    loop {
+        let page = store.list_grants(&filter, after.as_deref(), PAGE).await?;
+        for grant in page.iter().filter(|grant| grant.session_id.is_some()) {
+            if grant.session_id.as_deref() != keep {
+                store.revoke_grant(&grant.grant_id, now).await?;
+            }
+        }
+        match page.last() {
+            Some(last) if page.len() >= PAGE as usize => after = Some(last.grant_id.clone()),
+            _ => return Ok(()),
+        }
+    }
+}
+
 /// Ends what was granted in the session, and names all clients of the session.
 async fn end_grants(
     store: &dyn AuthorizationStore,

@@ -21,7 +21,9 @@ use super::username::{
     PasswordRefused, UsernameInvalid, new_password, normalise_password, normalise_username,
 };
 use crate::ATTEMPTS;
+use crate::administration::COMMAND_LINE;
 use crate::admission;
+use crate::audit;
 use crate::event::AuditEvent;
 use crate::limits::Limit;
 use crate::logout;
@@ -354,16 +356,24 @@ pub async fn find(store: &dyn AuthorizationStore, username: &str) -> Result<Acco
     store.find_account_by_username(&username).await?.ok_or(AccountRefused::Unknown)
 }
 
-/// Ends whatever a person holds: sessions with what was granted in them, and with `grants` everything that clients
-/// were given. For an account that is disabled, deleted, or has a new password. The clients of the sessions are told
-/// by a server that runs on the store within the hour (OpenID Connect Back-Channel Logout 1.0).
+/// What ends beside a person's sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessEnded {
+    /// What the person allowed in any session: the account has a new password.
+    Allowed,
+    /// Everything that speaks for the person: the account is disabled or deleted.
+    Everything,
+}
+
+/// Ends a person's sessions, and what clients were given. The clients of the sessions are told by a server that runs on
+/// the store within the hour (OpenID Connect Back-Channel Logout 1.0).
 ///
 /// # Errors
 /// [`StoreError`] when the store can't be asked; call it again then.
-pub async fn end_everything(
+pub async fn end_access(
     store: &dyn AuthorizationStore,
     subject: &str,
-    grants: bool,
+    ended: AccessEnded,
     now: UnixTime,
 ) -> Result<(), StoreError> {
     const PAGE: u32 = 100;
@@ -380,10 +390,28 @@ pub async fn end_everything(
             _ => break,
         }
     }
-    if grants {
-        let filter =
-            bindery_store::record::GrantFilter { subject: Some(subject.into()), ..Default::default() };
-        store.revoke_grants(&filter, now).await?;
+    match ended {
+        AccessEnded::Allowed => logout::end_grants_of_other_sessions(store, subject, None, now).await,
+        AccessEnded::Everything => {
+            let filter =
+                bindery_store::record::GrantFilter { subject: Some(subject.into()), ..Default::default() };
+            store.revoke_grants(&filter, now).await.map(drop)
+        }
     }
-    Ok(())
+}
+
+/// Puts into the audit trail what a command beside the server did to an account. `change` is one of those in the
+/// catalogue of events.
+///
+/// # Errors
+/// [`StoreError`] when the store can't be asked; the change is done and not on record then.
+pub async fn report(
+    store: &dyn AuthorizationStore,
+    subject: &str,
+    change: &str,
+    now: UnixTime,
+) -> Result<(), StoreError> {
+    let event = AuditEvent::AccountChangedByAdministrator { subject, change, administrator: COMMAND_LINE };
+    event.trace();
+    store.insert_audit(&[audit::stored(&event, now)]).await
 }

@@ -2,8 +2,10 @@
 //! that waits, when its person signs out, loses the account, or makes room for another. Each test is named after the
 //! rule that stops the attack (docs/attacks.md).
 
+use bindery_authorization_server::people::accounts::{self, AccessEnded};
+use bindery_http::Clock as _;
 use bindery_store::record::AccountRecord;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::authorization::{PASSWORD, authorize, challenge, sign_in, world, world_with};
 use crate::browser::{Browser, Page};
@@ -89,6 +91,49 @@ async fn rejects_a_code_whose_person_signed_out_before_it_was_redeemed() {
     let code = browser.press(&consent, "allow", &[]).await.answer("code").unwrap();
     sign_out(&browser).await;
     world.send(world.redeem("web", &code, &key())).await.error(400, "invalid_grant");
+}
+
+/// Whoever knew the old password holds nothing after the new one, however long ago they were here.
+#[tokio::test]
+async fn rejects_a_refresh_token_of_an_expired_session_after_a_new_password() {
+    let world = world().await;
+    let (thief, key) = (Browser::new(&world), key());
+    let consent = consent_page(&world, &thief).await;
+    let code = thief.press(&consent, "allow", &[]).await.answer("code").unwrap();
+    let stolen = world.send(world.redeem("web", &code, &key)).await.ok();
+    world.advance(2 * 3600);
+    assert!(thief.get("/account").await.element("password").is_some(), "the session is over by itself");
+
+    let alice = Browser::new(&world);
+    let kept = sign_in(&alice, &login_page(&world, &alice).await).await.answer("code").unwrap();
+    let kept = world.send(world.redeem("web", &kept, &key)).await.ok();
+    let page = alice.get("/account").await;
+    let new = "a password that nobody else knows";
+    let fields = [("password", PASSWORD), ("new_password", new), ("repeat_password", new)];
+    let changed = alice.press(&page, "change-password", &fields).await;
+    assert!(changed.element("notice").is_some(), "{}", changed.html);
+
+    let refresh = |tokens: &Value| {
+        let call = world.refresh("web", tokens["refresh_token"].as_str().unwrap());
+        call.assertion(world.assertion("web")).dpop(world.proof(&key))
+    };
+    world.send(refresh(&stolen)).await.error(400, "invalid_grant");
+    world.send(refresh(&kept)).await.ok();
+}
+
+#[tokio::test]
+async fn rejects_a_refresh_token_after_an_operator_set_a_new_password() {
+    let world = world().await;
+    let (thief, key) = (Browser::new(&world), key());
+    let consent = consent_page(&world, &thief).await;
+    let code = thief.press(&consent, "allow", &[]).await.answer("code").unwrap();
+    let stolen = world.send(world.redeem("web", &code, &key)).await.ok();
+    let account = world.store.find_account_by_username("alice").await.unwrap().unwrap();
+    let now = world.clock.now();
+    accounts::end_access(&*world.store, &account.subject, AccessEnded::Allowed, now).await.unwrap();
+    let refresh = world.refresh("web", stolen["refresh_token"].as_str().unwrap());
+    let refresh = refresh.assertion(world.assertion("web")).dpop(world.proof(&key));
+    world.send(refresh).await.error(400, "invalid_grant");
 }
 
 /// The name of a public client is everybody's, and an old code stands in the browser's history.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Form;
 use axum::routing::post;
-use bindery_authorization_server::people::accounts;
+use bindery_authorization_server::people::accounts::{self, AccessEnded};
 use bindery_authorization_server::{ClientKeysConfiguration, HttpOutbound};
 use bindery_core::encoding::base64url;
 use bindery_core::time::UnixTime;
@@ -105,7 +105,7 @@ async fn a_message_waits_in_the_store_for_whoever_comes_next_and_is_sent_by_one(
 /// A command beside the server ends what a person holds; the running server tells the clients of it.
 #[tokio::test]
 async fn a_command_that_ends_a_persons_sessions_leaves_it_to_the_server_to_tell_their_clients() {
-    for grants in [true, false] {
+    for ended in [AccessEnded::Everything, AccessEnded::Allowed] {
         let scene = scene().await;
         let browser = Browser::new(&scene.world);
         let web = scene.tokens(&browser, "web", "openid read").await;
@@ -113,7 +113,7 @@ async fn a_command_that_ends_a_persons_sessions_leaves_it_to_the_server_to_tell_
         let elsewhere = scene.tokens(&Browser::new(&scene.world), "other-web", "openid read").await;
         let account = scene.world.store.find_account_by_username("alice").await.unwrap().unwrap();
         let now = UnixTime::from_seconds(scene.world.now());
-        accounts::end_everything(&*scene.world.store, &account.subject, grants, now).await.unwrap();
+        accounts::end_access(&*scene.world.store, &account.subject, ended, now).await.unwrap();
         assert!(scene.receiver.told().is_empty(), "the command calls nobody");
         // As by a server that starts afterwards, and by one that runs.
         let another = scene.another().await;
@@ -130,7 +130,7 @@ async fn a_command_that_ends_a_persons_sessions_leaves_it_to_the_server_to_tell_
         assert_eq!(sessions, expected, "each session's client once, and `quiet` not at all");
         assert!(!scene.refreshes("web", &web).await, "what was granted in a session ends with it");
         // Once more does nothing more.
-        accounts::end_everything(&*scene.world.store, &account.subject, grants, now).await.unwrap();
+        accounts::end_access(&*scene.world.store, &account.subject, ended, now).await.unwrap();
         scene.world.server.deliver_logouts().await.unwrap();
         assert_eq!(scene.receiver.told().len(), 2);
     }

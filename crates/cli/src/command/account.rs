@@ -5,7 +5,7 @@ use std::io::{BufRead as _, IsTerminal as _, Read as _, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
-use bindery_authorization_server::people::accounts::{self, NewAccount};
+use bindery_authorization_server::people::accounts::{self, AccessEnded, NewAccount};
 use bindery_authorization_server::people::username::{MAXIMUM_PASSWORD, normalise_username};
 use bindery_core::time::UnixTime;
 use bindery_http::{Clock as _, SystemClock};
@@ -46,7 +46,8 @@ enum Action {
     Disable(Name),
     /// Enable a disabled account
     Enable(Name),
-    /// Set a new password and end all sessions; asks for it, or reads it from standard input
+    /// Set a new password, end all sessions and revoke what was allowed in them; asks for it, or reads it from standard
+    /// input
     Passwd(Name),
     /// Set the code that clients without a browser must send to ask this person; asks for it, or reads it from
     /// standard input
@@ -111,7 +112,8 @@ pub(crate) async fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Re
         }
         Action::Disable(name) => disable(store, &name.username, now, out).await,
         Action::Enable(name) => {
-            change(store, &name.username, now, |account| account.disabled = false).await?;
+            let account = change(store, &name.username, now, |account| account.disabled = false).await?;
+            accounts::report(store, &account.subject, "enabled", now).await?;
             writeln!(out, "enabled {}", name.username)?;
             Ok(Status::Done)
         }
@@ -123,7 +125,8 @@ pub(crate) async fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Re
                 account.failed_at = None;
                 account.locked_until = None;
             };
-            change(store, &name.username, now, unlock).await?;
+            let account = change(store, &name.username, now, unlock).await?;
+            accounts::report(store, &account.subject, "unlocked", now).await?;
             writeln!(out, "unlocked {}", name.username)?;
             Ok(Status::Done)
         }
@@ -154,6 +157,7 @@ async fn make(
     let account = accounts::add(store, new, minimum, now)
         .await
         .with_context(|| format!("account {:?} was not made", add.username))?;
+    accounts::report(store, &account.subject, "added", now).await?;
     writeln!(out, "{:#}", shown(&account))?;
     Ok(Status::Done)
 }
@@ -193,7 +197,8 @@ async fn disable(
 ) -> anyhow::Result<Status> {
     // First nobody new comes in, then whoever is in goes.
     let account = change(store, username, now, |account| account.disabled = true).await?;
-    accounts::end_everything(store, &account.subject, true, now).await?;
+    accounts::end_access(store, &account.subject, AccessEnded::Everything, now).await?;
+    accounts::report(store, &account.subject, "disabled", now).await?;
     writeln!(out, "disabled {username}")?;
     Ok(Status::Done)
 }
@@ -205,8 +210,9 @@ async fn delete(
     out: &mut dyn Write,
 ) -> anyhow::Result<Status> {
     let account = change(store, username, now, |account| account.disabled = true).await?;
-    accounts::end_everything(store, &account.subject, true, now).await?;
+    accounts::end_access(store, &account.subject, AccessEnded::Everything, now).await?;
     store.delete_account(&account.subject).await?;
+    accounts::report(store, &account.subject, "deleted", now).await?;
     writeln!(out, "deleted {username}")?;
     Ok(Status::Done)
 }
@@ -228,8 +234,9 @@ async fn set_password(
         account.locked_until = None;
     });
     let account = changed.await?;
-    accounts::end_everything(store, &account.subject, false, now).await?;
-    writeln!(out, "changed the password of {username} and ended all sessions")?;
+    accounts::end_access(store, &account.subject, AccessEnded::Allowed, now).await?;
+    accounts::report(store, &account.subject, "password", now).await?;
+    writeln!(out, "changed the password of {username}, and ended all sessions and what was allowed in them")?;
     Ok(Status::Done)
 }
 
@@ -245,7 +252,8 @@ async fn set_user_code(
         true => (None, "removed the user code of"),
         false => (Some(accounts::hash_user_code(&read_secret("user code")?)?), "set the user code of"),
     };
-    change(store, username, now, |account| account.user_code_hash.clone_from(&hash)).await?;
+    let account = change(store, username, now, |account| account.user_code_hash.clone_from(&hash)).await?;
+    accounts::report(store, &account.subject, "user_code", now).await?;
     writeln!(out, "{done} {username}")?;
     Ok(Status::Done)
 }

@@ -28,7 +28,11 @@ impl Place {
     }
 
     fn account(&self, arguments: &[&str], password: &str) -> Output {
-        let arguments = [&["account", "--config", &self.config], arguments].concat();
+        self.run(&[&["account"], arguments].concat(), password)
+    }
+
+    fn run(&self, arguments: &[&str], password: &str) -> Output {
+        let arguments = [arguments, &["--config", &self.config]].concat();
         let mut command: Command = process::command(&arguments, process::LOG);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -64,6 +68,11 @@ fn an_account_is_made_shown_changed_and_deleted() {
     said(&place.account(&["unlock", "alice"], ""));
     said(&place.account(&["delete", "alice"], ""));
     assert_eq!(said(&place.account(&["list"], "")), "");
+    let trail = said(&place.run(&["audit", "--event", "account_changed_by_administrator"], ""));
+    for change in ["added", "disabled", "enabled", "password", "unlocked", "deleted"] {
+        assert!(trail.contains(&format!("\"change\":\"{change}\"")), "{change}: {trail}");
+    }
+    assert!(!trail.contains("password of hers") && !trail.contains("argon2"), "{trail}");
 }
 
 #[test]
