@@ -264,7 +264,7 @@ definition::events! {
         client_id: &'a str = "the client",
         session_id: &'a str = "the session",
         attempts: u64 = "how many attempts were made",
-        reason: &'a str = "`refused_by_client`, `status`, `unreachable`, `no_outbound_requests`, `signing` or `random_source`",
+        reason: &'a str = "`refused_by_client`, `status`, `unreachable`, `no_outbound_requests`, `signing`, `encryption` or `random_source`",
     }
     AccountChanged = "account_changed", Security, INFO, "A person or an administrator changed an account." {
         subject: &'a str = "the account",

@@ -13,6 +13,7 @@ use bindery_store::{AuthorizationStore, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::{self, News, Outcome, Sent};
+use crate::encryption::{JWT, encrypt_for_client};
 use crate::event::AuditEvent;
 use crate::outbound::Notification;
 use crate::server::Server;
@@ -69,11 +70,17 @@ impl News for SessionOver {
         let algorithm = server.id_token_algorithm(&client.metadata);
         let keys = server.signing_keys.current();
         let signed = keys.sign_as(Some(algorithm), Some(LOGOUT_TOKEN_TYPE), &claims);
-        let Ok(token) = signed else { return Ok(Sent::Failed("signing")) };
+        let Ok(mut token) = signed else { return Ok(Sent::Failed("signing")) };
+        // And encrypted as its ID tokens are (section 2.4): what names the person is for the client alone.
+        if let Some(encryption) = client.metadata.openid.id_token_encryption {
+            let encrypted = encrypt_for_client(server, &client.metadata, &token, encryption, Some(JWT), now);
+            let Ok(encrypted) = encrypted.await else { return Ok(Sent::Failed("encryption")) };
+            token = encrypted;
+        }
         let notification = Notification {
             content_type: "application/x-www-form-urlencoded",
             bearer: None,
-            // A compact JWS has no character that a form would have to escape.
+            // A compact JWS or JWE has no character that a form would have to escape.
             body: format!("logout_token={token}").into_bytes(),
         };
         Ok(match outbound.post(uri, notification).await {

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use bindery_authorization_server::people::accounts::{self, AccessEnded};
 use bindery_authorization_server::{KeySetFetcher, KeySetUnavailable};
 use bindery_core::encoding::base64url;
 use bindery_core::jose::encryption::{ContentEncryption, EncryptionKey, KeyManagement};
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::authorization::{CALLBACK, authorize, challenge, sign_in, world_from, world_with};
 use crate::browser::Browser;
+use crate::logout::Receiver;
 use crate::support::{Call, ISSUER, World, claims, key, sign};
 
 /// The client's key set: its signing key is added by each test's world.
@@ -64,6 +66,53 @@ async fn an_id_token_is_signed_and_then_encrypted_to_the_key_that_is_for_it() {
         let identity = claims(&open(jwe, &own).into());
         assert_eq!((identity["nonce"].as_str(), identity["aud"].as_str()), (Some("the nonce"), Some("web")));
     }
+}
+
+/// OpenID Connect Back-Channel Logout section 2.4: what names the person is encrypted wherever the ID token is.
+#[tokio::test]
+async fn a_logout_token_is_encrypted_where_the_id_token_is_and_waits_while_there_is_no_key() {
+    let own = DecryptionKey::generate(KeyManagement::EcdhEs).unwrap();
+    let told = Arc::new(Receiver::default());
+    told.answering(Some(200));
+    let assertion_key = key();
+    let keys = Served(Arc::new(Mutex::new(vec![
+        Value::Object(assertion_key.public_key().to_jwk()),
+        encryption_jwk(&own),
+    ])));
+    let mut changes = members("id_token", "ECDH-ES", "A256GCM");
+    changes["backchannel_logout_uri"] = json!("https://client.example/backchannel");
+    changes["jwks"] = Value::Null;
+    changes["jwks_uri"] = json!("https://client.example/jwks");
+    let (fetcher, receiver) = (Arc::new(keys.clone()), told.clone());
+    let mut world = world_from(changes, move |setup| {
+        setup.key_fetcher = Some(fetcher);
+        setup.outbound = Some(receiver);
+    })
+    .await;
+    world.assertion_key = assertion_key;
+    let browser = Browser::new(&world);
+    let page = world.walk(&browser, "web", &world.pushed(world.push("web")).await).await;
+    let code = page.answer("code").unwrap();
+    let tokens = world.send(world.redeem("web", &code, &key())).await.ok();
+    let identity = claims(&open(tokens["id_token"].as_str().unwrap(), &own).into());
+    let account = world.store.find_account_by_username("alice").await.unwrap().unwrap();
+    let now = world.clock.now();
+    accounts::end_access(&*world.store, &account.subject, AccessEnded::Everything, now).await.unwrap();
+    // Its key is gone for a while: nothing is told in plain.
+    let encryption = keys.0.lock().unwrap().pop().unwrap();
+    world.advance(400);
+    world.server.deliver_logouts().await.unwrap();
+    assert!(told.told().is_empty());
+    keys.0.lock().unwrap().push(encryption);
+    world.advance(400);
+    world.server.deliver_logouts().await.unwrap();
+    let (_, body) = told.told().pop().unwrap();
+    let jwe = body.strip_prefix("logout_token=").unwrap();
+    assert_eq!((jwe.split('.').count(), &header(jwe)["cty"]), (5, &json!("JWT")));
+    let inner = open(jwe, &own);
+    assert_eq!(header(&inner)["typ"], "logout+jwt");
+    let said = claims(&inner.into());
+    assert_eq!((&said["sid"], &said["aud"]), (&identity["sid"], &json!("web")));
 }
 
 /// A client's server with whatever keys it has at the moment.
