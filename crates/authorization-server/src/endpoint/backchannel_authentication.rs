@@ -129,7 +129,12 @@ async fn verify(
     let decided = server.decide_by_keys(metadata, now, |keys| {
         verify_request_claims(jwt, &metadata.client_id, algorithm, keys, &policy, &AwsLc)
     });
-    decided.await
+    let verified = decided.await?;
+    // CIBA Core section 7.1.1 demands it beside `nbf`.
+    if !verified.claims.contains_key("iat") {
+        return Err(RequestObjectRefused::Claim("iat"));
+    }
+    Ok(verified)
 }
 
 /// CIBA Core section 7.1.1: a signed request names itself, and is good once.

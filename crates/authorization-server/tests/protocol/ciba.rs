@@ -320,6 +320,12 @@ async fn a_signed_request_counts_alone_and_once() {
         (json!({"exp": START}), "request_object_expired"),
         (json!({"exp": null}), "request_object_claim"),
         (json!({"nbf": null}), "request_object_claim"),
+        (json!({"iat": null}), "request_object_claim"),
+        (json!({"iss": null}), "request_object_claim"),
+        (json!({"aud": null}), "request_object_claim"),
+        (json!({"nbf": START + 600}), "request_object_from_future"),
+        (json!({"nbf": START - 4200}), "request_object_too_old"),
+        (json!({"exp": START + 4200}), "request_object_lifetime"),
         (json!({"jti": null}), "request_replayed"),
         (json!({"login_hint": 1}), "parameter_malformed"),
     ] {
