@@ -15,11 +15,12 @@ use crate::event::AuditEvent;
 use crate::interaction::PageFault;
 use crate::logout;
 use crate::observation::refused;
-use crate::people::accounts::{self, SignInRefused};
+use crate::people::accounts;
 use crate::people::form::{self, Purpose};
 use crate::people::model::{AccountPage, ClientLine, PasskeyLine, SessionLine, WaitingLine, shown};
 use crate::people::passkeys::{self, Ceremony, PasskeyRefused};
 use crate::people::session::{self, Session};
+use crate::people::signing_in::{self, SignInRefused};
 use crate::people::submission::Submission;
 use crate::people::username::{PasswordRefused, new_password};
 use crate::people::{LoginPlace, client_card, pages};
@@ -226,7 +227,7 @@ async fn change_password(
             return Ok(Outcome::Refused("account_password_unusable"));
         }
     };
-    match accounts::sign_in(server, &account.username, text("password"), headers, *now).await {
+    match signing_in::sign_in(server, &account.username, text("password"), headers, *now).await {
         Ok(_) => {}
         Err(SignInRefused::Wrong) => return Ok(Outcome::Refused("account_password_wrong")),
         Err(SignInRefused::Busy) => return Ok(Outcome::Refused("login_busy")),

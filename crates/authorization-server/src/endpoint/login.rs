@@ -11,13 +11,13 @@ use crate::event::{AuditEvent, Words};
 use crate::interaction::{self, Interaction, PageFault};
 use crate::observation::refused;
 use crate::people::LoginPlace;
-use crate::people::accounts::{self, SignInRefused};
 use crate::people::authentication_context::{WantedMethods, passkey_amr, password_amr};
 use crate::people::browser::{self, Browser};
 use crate::people::form::{self, Purpose};
 use crate::people::model::{LoginPage, shown};
 use crate::people::passkeys::{self, Ceremony, PasskeyRefused};
 use crate::people::session::{self, SignIn};
+use crate::people::signing_in::{self, SignInRefused};
 use crate::people::submission::Submission;
 use crate::people::{client_card, known_browser, pages};
 use crate::server::{AuthorizationServer, Server};
@@ -163,7 +163,7 @@ async fn authenticate(
         None => {
             let text = |name| form.get(name).unwrap_or_default();
             let (username, password) = (text("username"), text("password"));
-            let outcome = accounts::sign_in(server, username, password, headers, *now).await;
+            let outcome = signing_in::sign_in(server, username, password, headers, *now).await;
             let amr = |account: bindery_store::record::AccountRecord| (account.subject, password_amr());
             (outcome.map(amr), "login_failed")
         }

@@ -19,6 +19,7 @@ pub(crate) mod password;
 pub(crate) mod routes;
 mod samples;
 pub(crate) mod session;
+pub(crate) mod signing_in;
 pub(crate) mod submission;
 mod templates;
 pub mod username;

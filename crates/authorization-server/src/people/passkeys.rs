@@ -18,8 +18,8 @@ use webauthn_rs::prelude::{
     RegisterPublicKeyCredential, Url, Uuid, Webauthn, WebauthnBuilder,
 };
 
-use super::accounts::SignInRefused;
 use super::model::shown;
+use super::signing_in::SignInRefused;
 use crate::ATTEMPTS;
 use crate::event::AuditEvent;
 use crate::server::Server;
