@@ -3,7 +3,7 @@
 //! gateway can be restarted, which empties their replay memories as a crash would.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,6 +92,16 @@ pub(crate) struct Stage {
     others: Vec<Running>,
 }
 
+/// As whoever plays by hand must keep it: the commands refuse a key that others may read.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text.as_bytes())
+}
+
 impl Stage {
     /// Builds it.
     pub(crate) async fn build() -> anyhow::Result<Self> {
@@ -101,7 +111,7 @@ impl Stage {
         let directory = tempfile::Builder::new().prefix("bindery-demo-").tempdir()?;
         let write = |name: &str, text: &str| -> anyhow::Result<PathBuf> {
             let path = directory.path().join(name);
-            std::fs::write(&path, text).with_context(|| format!("{} can't be written", path.display()))?;
+            write_private(&path, text).with_context(|| format!("{} can't be written", path.display()))?;
             Ok(path)
         };
         write("ca.pem", &authority.root_pem())?;
