@@ -1,11 +1,12 @@
 //! `bindery gateway`: the gateway and its listener, from one configuration file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
+use bindery_core::mtls::subject::validity;
 use bindery_crypto::random_bytes;
 use bindery_gateway::{Gateway, GatewayConfiguration, GatewayMetrics, GatewayParts, GatewaySample};
 use bindery_http::tls::{self, ClientIdentity};
@@ -112,22 +113,72 @@ impl GatewayFile {
             let tls = tls::client_config(&pem, identity.as_ref())
                 .with_context(|| format!("issuer_roots_file {} can't be used", path.display()))?;
             builder = builder.tls_backend_preconfigured(tls);
-        } else if identity.is_some() {
-            bail!("issuer_certificate_file is shown to named issuers alone; set issuer_roots_file too");
+        } else if let Some(certificate) = &self.issuer_certificate_file {
+            bail!(
+                "issuer_certificate_file {}: it is shown to named issuers alone; set issuer_roots_file to the \
+                 authorities of their servers",
+                certificate.display()
+            );
         }
         builder.build().context("the client for fetching keys can't be made")
     }
 
+    /// What introspection endpoints know the gateway by: a certificate, or a secret, and never both.
     fn identity(&self) -> anyhow::Result<Option<ClientIdentity>> {
-        match (&self.issuer_certificate_file, &self.issuer_key_file) {
-            (None, None) => Ok(None),
-            (Some(certificate), Some(key)) => {
-                let identity = ClientIdentity::from_pem_files(certificate, key);
-                identity.map(Some).context("issuer_certificate_file and issuer_key_file can't be used")
-            }
-            _ => bail!("issuer_certificate_file and issuer_key_file belong together; set both or none"),
+        let asked =
+            self.gateway.guard.issuers.iter().filter_map(|issuer| issuer.introspection.as_ref()).next();
+        let (certificate, key) = match (&self.issuer_certificate_file, &self.issuer_key_file) {
+            (Some(certificate), Some(key)) => (certificate, key),
+            (Some(certificate), None) => bail!(
+                "issuer_certificate_file {}: nobody can show it without its key; set issuer_key_file, or leave both out",
+                certificate.display()
+            ),
+            (None, Some(key)) => bail!(
+                "issuer_key_file {}: its certificate is missing; set issuer_certificate_file, or leave both out",
+                key.display()
+            ),
+            (None, None) => match asked.filter(|introspection| introspection.client_secret_file.is_none()) {
+                None => return Ok(None),
+                Some(introspection) => bail!(
+                    "issuer.introspection.client_id {}: it has nothing to authenticate with; set client_secret_file \
+                     beside it, or issuer_certificate_file and issuer_key_file",
+                    introspection.client_id
+                ),
+            },
+        };
+        if let Some(secret) = asked.and_then(|introspection| introspection.client_secret_file.as_ref()) {
+            bail!(
+                "issuer_certificate_file {}: the introspection authenticates by client_secret_file {} already, and a \
+                 client has one method; leave one of them out",
+                certificate.display(),
+                secret.display()
+            );
         }
+        let identity = ClientIdentity::from_pem_files(certificate, key);
+        let identity = identity.context("issuer_certificate_file and issuer_key_file can't be used")?;
+        require_in_time(certificate, identity.leaf())?;
+        Ok(Some(identity))
     }
+}
+
+/// A certificate out of its time would be refused at the first opaque token, hours after the start.
+fn require_in_time(path: &Path, leaf: &[u8]) -> anyhow::Result<()> {
+    let (begin, end) =
+        validity(leaf).with_context(|| format!("issuer_certificate_file {}", path.display()))?;
+    let now = SystemClock.now();
+    if now > end {
+        bail!(
+            "issuer_certificate_file {}: it ended at {end} and no server takes it; renew it",
+            path.display()
+        );
+    }
+    if now < begin {
+        bail!(
+            "issuer_certificate_file {}: it begins at {begin}, and it is {now} here; set this machine's clock, or wait",
+            path.display()
+        );
+    }
+    Ok(())
 }
 
 const fn default_replay_entries() -> usize {
@@ -142,7 +193,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
     let parts = GatewayParts {
         replay: ReplayMemory::new(file.replay_entries, SystemClock.now(), random_bytes()?),
         clock: Arc::new(SystemClock),
-        http_client: file.http_client()?,
+        http_client: file.http_client().with_context(|| arguments.config.display().to_string())?,
         observer: None,
         metrics: metrics.clone(),
     };

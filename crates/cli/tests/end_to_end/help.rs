@@ -109,6 +109,7 @@ fn every_command_has_its_snapshot() {
 fn wrong_usage_exits_with_2_and_no_usage_of_stdout() {
     for arguments in [&["demo", "--nonsense"][..], &["nonsense"], &[], &["request", "GET"], &["client"]] {
         let output = process::command(arguments, process::LOG).output().unwrap();
+        crate::support::watch::record::process(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
         assert!(output.stdout.is_empty(), "{arguments:?}: {output:?}");
         assert!(!output.stderr.is_empty(), "{arguments:?}");

@@ -4,6 +4,7 @@
 use std::process::{Command, Output};
 
 use crate::support::process;
+use crate::support::watch::record;
 
 struct Place {
     directory: tempfile::TempDir,
@@ -27,7 +28,9 @@ impl Place {
     fn keys(&self, arguments: &[&str]) -> Output {
         let arguments = [&["keys", "--config", &self.config], arguments].concat();
         let mut command: Command = process::command(&arguments, process::LOG);
-        command.output().unwrap()
+        let output = command.output().unwrap();
+        record::process(&output.stderr);
+        output
     }
 
     /// The lines of the list, in words.

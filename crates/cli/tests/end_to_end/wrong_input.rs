@@ -180,6 +180,69 @@ fn a_gateway_refuses_a_spoilt_configuration() {
     }
 }
 
+/// What a gateway is known by at the introspection endpoint: a secret or a certificate with its key, whole, fitting
+/// and in its time.
+#[test]
+fn a_gateway_refuses_credentials_for_introspection_that_can_not_work() {
+    let stage = Stage::new();
+    let identity = stage.authority.client("api");
+    let expired = stage.authority.expired_server();
+    let certificate = stage.write("api.pem", &identity.certificate);
+    let key = stage.write("api.key", &identity.key);
+    let secret = stage.write("api.secret", "a-secret-that-only-the-gateway-knows-of");
+    stage.secret("a client's secret", "a-secret-that-only-the-gateway-knows-of");
+    let old = stage.write("old.pem", &expired.certificate);
+    let old_key = stage.write("old.key", &expired.key);
+    stage.secret("a private key", &expired.key);
+    let (ca, server_key) = (stage.path("ca.pem"), stage.path("server.key"));
+    let introspection = "[gateway.guard.issuer.introspection]\nendpoint = \"https://id.shop.example/introspect\"\n\
+                         client_id = \"api\"\n";
+    let file = |top: &str, introspection: &str| {
+        let nonce = "[[gateway.guard.nonce_key]]";
+        format!("{top}\n{}", gateway_toml(&stage).replacen(nonce, &format!("{introspection}{nonce}"), 1))
+    };
+    let roots = format!("issuer_roots_file = {ca:?}\n");
+    let own = |certificate: &str, key: &str| {
+        format!("{roots}issuer_certificate_file = {certificate:?}\nissuer_key_file = {key:?}\n")
+    };
+    let with_secret = format!("{introspection}client_secret_file = {secret:?}\n");
+    for (top, introspection) in [(own(&certificate, &key).as_str(), introspection), ("", &with_secret)] {
+        let path = stage.write("good.toml", &file(top, introspection));
+        stage.run(&["gateway", "--check", "--config", &path]).require(0);
+    }
+    let certificate_alone = format!("{roots}issuer_certificate_file = {certificate:?}\n");
+    let key_alone = format!("{roots}issuer_key_file = {key:?}\n");
+    let without_roots = own(&certificate, &key).replace(&roots, "");
+    for (top, introspection, parts) in [
+        (
+            certificate_alone.as_str(),
+            introspection,
+            &["issuer_certificate_file", &certificate, "set issuer_key_file"][..],
+        ),
+        (&key_alone, introspection, &["issuer_key_file", &key, "set issuer_certificate_file"]),
+        ("", introspection, &["issuer.introspection.client_id api", "set client_secret_file"]),
+        (
+            &own(&certificate, &key),
+            &with_secret,
+            &[&certificate, &secret, "one method", "leave one of them out"],
+        ),
+        (&without_roots, introspection, &[&certificate, "set issuer_roots_file"]),
+        (&own("/nowhere/api.pem", &key), introspection, &["issuer_certificate_file", "/nowhere/api.pem"]),
+        (&own(&certificate, "/nowhere/api.key"), introspection, &["issuer_key_file", "/nowhere/api.key"]),
+        (
+            &own(&certificate, &server_key),
+            introspection,
+            &["issuer_key_file", &server_key, "not the key of the certificate"],
+        ),
+        (&own(&key, &key), introspection, &["issuer_certificate_file", &key]),
+        (&own(&old, &old_key), introspection, &["issuer_certificate_file", &old, "2002-01-01", "renew it"]),
+    ] {
+        let path = stage.write("spoilt.toml", &file(top, introspection));
+        let parts: Vec<&str> = [&["spoilt.toml"], parts].concat();
+        require_message(top, stage.run(&["gateway", "--config", &path, "--check"]), &parts);
+    }
+}
+
 #[test]
 fn a_nonce_key_that_others_may_read_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
