@@ -220,8 +220,11 @@ async fn change_password(
         return Ok(Outcome::Refused("account_password_differ"));
     }
     let minimum = server.people.settings.password_minimum;
-    let new = match new_password(text("new_password"), &account.username, minimum) {
+    let new = new_password(text("new_password"), &account.username, minimum);
+    let listed = &server.people.refused_passwords;
+    let new = match new.and_then(|new| listed.require_unlisted(&new).map(|()| new)) {
         Ok(new) => new,
+        Err(PasswordRefused::Common) => return Ok(Outcome::Refused("account_password_common")),
         Err(PasswordRefused::TooShort) => return Ok(Outcome::Refused("account_password_short")),
         Err(PasswordRefused::Unusable | PasswordRefused::Username) => {
             return Ok(Outcome::Refused("account_password_unusable"));

@@ -25,6 +25,8 @@ pub struct PeopleConfiguration {
     pub session_idle: u32,
     /// The least number of characters of a new password, 8 to 64.
     pub password_minimum: u32,
+    /// A file of passwords that nobody may choose, one on each line.
+    pub refused_passwords_file: Option<PathBuf>,
     /// After how many failures in a row an account is locked, 3 to 100.
     pub lock_after: u32,
     /// For how many seconds the first lock holds; each further failure doubles it.
@@ -74,6 +76,7 @@ impl Default for PeopleConfiguration {
             session_lifetime: 12 * 3600,
             session_idle: 3600,
             password_minimum: 12,
+            refused_passwords_file: None,
             lock_after: 5,
             lock_seconds: 30,
             lock_at_most: 3600,

@@ -16,6 +16,7 @@ pub(crate) mod model;
 pub(crate) mod pages;
 pub(crate) mod passkeys;
 pub(crate) mod password;
+pub mod refused_passwords;
 pub(crate) mod routes;
 mod samples;
 pub(crate) mod session;
@@ -37,6 +38,7 @@ use cookies::CookieNames;
 use locale::Languages;
 use passkeys::Passkeys;
 use password::PasswordHashing;
+use refused_passwords::RefusedPasswords;
 use templates::Templates;
 
 /// What all pages of one issuer share.
@@ -54,6 +56,7 @@ pub(crate) struct People {
     /// What scope values and types of authorization details mean, by language.
     pub(crate) meanings: client_card::Meanings,
     pub(crate) passwords: PasswordHashing,
+    pub(crate) refused_passwords: RefusedPasswords,
     /// None where the issuer's host is an address: WebAuthn wants a domain name.
     pub(crate) passkeys: Option<Passkeys>,
 }
@@ -83,6 +86,7 @@ impl People {
                 configuration.password_hashes_at_once,
                 configuration.password_hashes_waiting,
             ),
+            refused_passwords: RefusedPasswords::load(configuration.refused_passwords_file.as_deref())?,
             passkeys: issuer.as_ref().and_then(Passkeys::new),
         })
     }

@@ -35,6 +35,8 @@ pub enum PasswordRefused {
     Unusable,
     /// It is the user name.
     Username,
+    /// It is in the operator's list of those that thieves try first.
+    Common,
 }
 
 impl fmt::Display for PasswordRefused {
@@ -43,6 +45,7 @@ impl fmt::Display for PasswordRefused {
             Self::TooShort => "the password has fewer characters than `people.password_minimum`",
             Self::Unusable => "the password is longer than 1024 bytes or has control characters",
             Self::Username => "the password is the user name",
+            Self::Common => "the password stands in `people.refused_passwords_file`; choose another",
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use bindery_store::record::GrantFilter;
 
-use crate::authorization::{PASSWORD, authorize, sign_in, world};
+use crate::authorization::{PASSWORD, authorize, sign_in, world, world_from};
 use crate::browser::Browser;
 use crate::support::{World, key};
 
@@ -98,6 +98,23 @@ async fn disconnecting_a_client_ends_its_tokens_and_its_consent() {
     let request_uri = world.pushed(world.push("web")).await;
     let asked = browser.get(&authorize("web", &request_uri)).await;
     assert!(asked.element("allow").is_some(), "consent is asked anew");
+}
+
+#[tokio::test]
+async fn a_new_password_is_none_that_thieves_try_first() {
+    let list = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(list.path(), format!("{}\n", NEW.to_uppercase())).unwrap();
+    let world = world_from(serde_json::json!({}), |setup| {
+        setup.configuration["people"] =
+            serde_json::json!({"refused_passwords_file": list.path().to_str().unwrap()});
+    })
+    .await;
+    let here = signed_in(&world).await;
+    let page = here.get("/account").await;
+    let fields = [("password", PASSWORD), ("new_password", NEW), ("repeat_password", NEW)];
+    let refused = here.press(&page, "change-password", &fields).await;
+    assert_eq!(refused.status, 400);
+    assert!(refused.html.contains("that many people use"), "{}", refused.html);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use bindery_authorization_server::people::accounts::{self, AccessEnded, NewAccount};
+use bindery_authorization_server::people::refused_passwords::RefusedPasswords;
 use bindery_authorization_server::people::username::{MAXIMUM_PASSWORD, normalise_username};
 use bindery_core::time::UnixTime;
 use bindery_http::{Clock as _, SystemClock};
@@ -102,8 +103,10 @@ pub(crate) async fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Re
     let store = &*store;
     let now = SystemClock.now();
     let minimum = file.server.people.password_minimum;
+    let listed = RefusedPasswords::load(file.server.people.refused_passwords_file.as_deref());
+    let listed = listed.with_context(|| config.display().to_string())?;
     match arguments.action {
-        Action::Add(add) => make(store, add, minimum, now, out).await,
+        Action::Add(add) => make(store, add, minimum, &listed, now, out).await,
         Action::List => list(store, out).await,
         Action::Show(name) => {
             let account = find(store, &name.username).await?;
@@ -117,7 +120,7 @@ pub(crate) async fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Re
             writeln!(out, "enabled {}", name.username)?;
             Ok(Status::Done)
         }
-        Action::Passwd(name) => set_password(store, &name.username, minimum, now, out).await,
+        Action::Passwd(name) => set_password(store, &name.username, minimum, &listed, now, out).await,
         Action::UserCode(code) => set_user_code(store, &code, now, out).await,
         Action::Unlock(name) => {
             let unlock = |account: &mut AccountRecord| {
@@ -138,6 +141,7 @@ async fn make(
     store: &dyn AuthorizationStore,
     add: Add,
     minimum: u32,
+    listed: &RefusedPasswords,
     now: UnixTime,
     out: &mut dyn Write,
 ) -> anyhow::Result<Status> {
@@ -152,7 +156,9 @@ async fn make(
     if let Some(subject) = &add.subject {
         require_subject(subject)?;
     }
-    let password = Some(read_new_password()?);
+    let password = read_new_password()?;
+    listed.require_unlisted(&password).with_context(|| format!("account {:?} was not made", add.username))?;
+    let password = Some(password);
     let new = NewAccount { username: add.username.clone(), password, claims, subject: add.subject };
     let account = accounts::add(store, new, minimum, now)
         .await
@@ -221,11 +227,13 @@ async fn set_password(
     store: &dyn AuthorizationStore,
     username: &str,
     minimum: u32,
+    listed: &RefusedPasswords,
     now: UnixTime,
     out: &mut dyn Write,
 ) -> anyhow::Result<Status> {
     let account = find(store, username).await?;
     let password = read_new_password()?;
+    listed.require_unlisted(&password)?;
     let hash = accounts::hash_new(&password, &account.username, minimum)?;
     let changed = change(store, username, now, |account| {
         account.password_hash = Some(hash.clone());

@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::support::process;
+use crate::support::watch::record;
 
 struct Place {
     directory: tempfile::TempDir,
@@ -38,7 +39,10 @@ impl Place {
         let mut child = command.spawn().unwrap();
         // A command that refuses before it reads leaves the pipe.
         let _ = child.stdin.take().unwrap().write_all(format!("{password}\n").as_bytes());
-        child.wait_with_output().unwrap()
+        let output = child.wait_with_output().unwrap();
+        record::secret("a password", password);
+        record::process(&output.stderr);
+        output
     }
 }
 
@@ -114,4 +118,26 @@ fn refuses_names_and_passwords_that_break_a_rule_and_says_which() {
     said(&place.account(&["add", "alice"], PASSWORD));
     let again = place.account(&["add", "ALICE"], PASSWORD);
     assert_eq!(again.status.code(), Some(2), "a name is taken in every spelling");
+}
+
+#[test]
+fn a_password_that_thieves_try_first_is_given_to_nobody() {
+    let place = Place::new();
+    let list = place.directory.path().join("common.txt");
+    std::fs::write(&list, "another common one\nletmeinletmein\n").unwrap();
+    let written = std::fs::read_to_string(&place.config).unwrap();
+    std::fs::write(&place.config, format!("{written}[server.people]\nrefused_passwords_file = {list:?}\n"))
+        .unwrap();
+    let refused = place.account(&["add", "alice"], "LetMeInLetMeIn");
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert!(told.contains("refused_passwords_file") && told.contains("choose another"), "{told}");
+    said(&place.account(&["add", "alice"], PASSWORD));
+    assert_eq!(place.account(&["passwd", "alice"], "letmeinletmein").status.code(), Some(2));
+    std::fs::remove_file(list).unwrap();
+    let missing = place.account(&["add", "bob"], PASSWORD);
+    assert!(
+        String::from_utf8_lossy(&missing.stderr).contains("people.refused_passwords_file"),
+        "{missing:?}"
+    );
 }

@@ -68,6 +68,7 @@ pub(super) async fn rotated_keys_stand_beside_the_old_ones(site: &Site) {
     };
     let before = kids(&site.jwks().await);
     let output = process::command(&["keys", "rotate", "--config", &site.config], "warn").output().unwrap();
+    crate::support::watch::record::process(&output.stderr);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let deadline = Instant::now() + Duration::from_secs(90);
     let after = loop {
