@@ -18,6 +18,7 @@ use serde::Deserialize;
 use tokio::task::JoinSet;
 
 use super::Status;
+use super::keys::date;
 use super::listener::ListenerSettings;
 use super::server::{StopSignal, drain};
 use crate::observation::{ObservationSettings, Observed};
@@ -168,14 +169,17 @@ fn require_in_time(path: &Path, leaf: &[u8]) -> anyhow::Result<()> {
     let now = SystemClock.now();
     if now > end {
         bail!(
-            "issuer_certificate_file {}: it ended at {end} and no server takes it; renew it",
-            path.display()
+            "issuer_certificate_file {}: it ended at {} and no server takes it; renew it",
+            path.display(),
+            date(end)
         );
     }
     if now < begin {
         bail!(
-            "issuer_certificate_file {}: it begins at {begin}, and it is {now} here; set this machine's clock, or wait",
-            path.display()
+            "issuer_certificate_file {}: it begins at {}, and it is {} here; set this machine's clock, or wait",
+            path.display(),
+            date(begin),
+            date(now)
         );
     }
     Ok(())

@@ -164,7 +164,7 @@ fn told(refused: KeyChangeRefused) -> anyhow::Error {
     }
 }
 
-fn date(at: UnixTime) -> String {
+pub(super) fn date(at: UnixTime) -> String {
     let date = OffsetDateTime::from_unix_timestamp(at.as_seconds()).ok();
     date.and_then(|date| date.format(&Rfc3339).ok()).unwrap_or_else(|| at.to_string())
 }
