@@ -14,7 +14,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{CipherSuite, ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -35,6 +35,19 @@ pub enum ClientCertificates {
 #[must_use]
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// The same for servers: of TLS 1.2 only the cipher suites that BCP 195 recommends (RFC 9325 section 4.2, FSP-NET-06).
+fn server_provider() -> Arc<CryptoProvider> {
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    provider.cipher_suites.retain(|suite| {
+        !matches!(
+            suite.suite(),
+            CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+                | CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+        )
+    });
+    Arc::new(provider)
 }
 
 /// A server's side of TLS: protocol rules and a certificate that can be renewed while serving. Clones
@@ -74,7 +87,7 @@ impl ServerTls {
     fn new(certificates: &Pem, key: &Pem, clients: ClientCertificates) -> Result<Self, TlsInvalid> {
         let certificate =
             Arc::new(RenewableCertificate(ArcSwap::from_pointee(certified_key(certificates, key)?)));
-        let builder = ServerConfig::builder_with_provider(provider())
+        let builder = ServerConfig::builder_with_provider(server_provider())
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(|source| TlsInvalid::Versions(source.to_string()))?;
         let builder = match clients {

@@ -25,9 +25,17 @@ fn trusting(
     server: &Running,
     version: &'static SupportedProtocolVersion,
 ) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
+    trusting_with(provider(), server, version)
+}
+
+fn trusting_with(
+    provider: Arc<CryptoProvider>,
+    server: &Running,
+    version: &'static SupportedProtocolVersion,
+) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(server.authority.root.as_bytes()).unwrap()).unwrap();
-    ClientConfig::builder_with_provider(provider())
+    ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[version])
         .unwrap()
         .with_root_certificates(roots)
@@ -84,6 +92,26 @@ async fn a_listener_that_asks_for_certificates_resumes_no_session() {
                 kinds.push(stream.get_ref().1.handshake_kind().unwrap());
             }
             assert_eq!(kinds, [HandshakeKind::Full, second], "{clients:?} {version:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_tls_1_2_only_what_bcp_195_recommends_is_spoken() {
+    let server = start(ClientCertificates::NotAsked, Limits::default(), says_its_peer());
+    for (suite, spoken) in [
+        (CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, true),
+        (CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, true),
+        (CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, false),
+    ] {
+        let mut offered = CryptoProvider::clone(&provider());
+        offered.cipher_suites.retain(|known| known.suite() == suite);
+        let config = trusting_with(Arc::new(offered), &server, &TLS12).with_no_client_auth();
+        match server.handshake(config).await {
+            Ok(_) => assert!(spoken, "{suite:?}"),
+            Err(error) => {
+                assert!(!spoken && error.to_string().contains("HandshakeFailure"), "{suite:?}: {error}");
+            }
         }
     }
 }
