@@ -1,6 +1,7 @@
 //! What must hold for whatever bytes come in. Each function is one fuzz target: it never panics, and it
 //! states what acceptance implies, against a second and plainer reader where there is one. Signatures are
-//! accepted without a look, so that the fuzzer gets past the cryptography; nothing here is a check.
+//! accepted without a look, so that the fuzzer gets past the cryptography, but where they are the target; nothing here
+//! is a check.
 
 mod accepting;
 mod authorization;
@@ -8,6 +9,7 @@ mod certificates;
 mod credentials;
 mod messages;
 mod proofs;
+mod signatures;
 mod texts;
 
 pub use authorization::{
@@ -17,6 +19,7 @@ pub use certificates::certificate;
 pub use credentials::{access_token, authorization};
 pub use messages::jwe;
 pub use proofs::{htu, proof};
+pub use signatures::es256;
 pub use texts::{form, json, jwk, jws};
 
 /// Whether an input got all the way through, so that a test can tell a corpus that reaches the end of a parser
@@ -43,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     ("certificate", certificate),
     ("claims_request", claims_request),
     ("client_metadata", client_metadata),
+    ("es256", es256),
     ("form", form),
     ("htu", htu),
     ("json", json),

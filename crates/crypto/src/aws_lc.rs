@@ -1,5 +1,6 @@
-//! [`Cryptography`] on aws-lc-rs. Pure and stateless: same input, same answer. Decides only whether bytes
-//! fit bytes; which algorithms a policy allows is the caller's check, made before.
+//! [`Cryptography`] on aws-lc-rs: same input, same answer; the tables kept of known keys (`crate::p256`) change
+//! the time alone. Decides only whether bytes fit bytes; which algorithms a policy allows is the caller's check,
+//! made before.
 
 use aws_lc_rs::{digest, hmac};
 use bindery_core::crypto::{Cryptography, MacKey, Sha256Digest, SignatureInvalid};

@@ -21,6 +21,7 @@ pub mod chain;
 mod constant_time;
 pub mod jwe;
 mod key;
+pub mod p256;
 pub mod pseudonym;
 mod random;
 pub mod seal;

