@@ -9,12 +9,14 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use axum::body::Body;
 use bindery_authorization_server::{AuthorizationServer, SealingKey, ServerConfiguration, ServerParts};
 use bindery_benches::{Case, interleaved, print_table};
+use bindery_core::crypto::Cryptography as _;
 use bindery_core::dpop::proof_builder::{ProofClaims, unsigned_proof};
 use bindery_core::jose::algorithm::SignatureAlgorithm;
 use bindery_core::jose::jwk::PublicKey;
 use bindery_core::jose::jws::{attach_signature, signing_input};
 use bindery_core::time::UnixTime;
-use bindery_crypto::{Signer as _, SigningKey, random_identifier};
+use bindery_crypto::p256::use_tables;
+use bindery_crypto::{AwsLc, Signer as _, SigningKey, random_identifier};
 use bindery_http::ManualClock;
 use bindery_store::memory::{MemoryStore, ReplayMemory};
 use http::{Request, StatusCode};
@@ -35,14 +37,28 @@ fn main() {
     let router = runtime.block_on(server(&assertion_key)).router();
     let forms = RefCell::new(Vec::new());
     let prepare = || {
-        *forms.borrow_mut() = (0..SLOT).map(|_| (form(&assertion_key), proof(&proof_key))).collect();
+        *forms.borrow_mut() = (0..2 * SLOT).map(|_| (form(&assertion_key), proof(&proof_key))).collect();
     };
 
     let message = vec![b'x'; 500];
     let signature = proof_key.sign(&message).unwrap_or_default();
     let PublicKey::EcP256(point) = *proof_key.public_key() else { unreachable!() };
+    let answer = |index: usize| {
+        let (form, proof) = &forms.borrow()[index];
+        let request = Request::post("/token")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("dpop", proof)
+            .body(Body::from(form.clone()))
+            .unwrap_or_default();
+        let response = runtime.block_on(router.clone().oneshot(request));
+        let status = response.map(|response| response.status()).unwrap_or_default();
+        if status != StatusCode::OK {
+            panic!("{status}");
+        }
+    };
+    let key = PublicKey::EcP256(point);
     let mut cases = [
-        Case::new("the signatures alone: two ES256 verifications, one ES256 signature", |_| {
+        Case::new("the signatures alone, without tables: two verifications, one signature", |_| {
             for _ in 0..2 {
                 let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point);
                 if public.verify(&message, &signature).is_err() {
@@ -51,18 +67,23 @@ fn main() {
             }
             drop(std::hint::black_box(proof_key.sign(&message)));
         }),
-        Case::new("token request: private_key_jwt and DPoP, JWT issued, in memory", |index| {
-            let (form, proof) = &forms.borrow()[index];
-            let request = Request::post("/token")
-                .header("content-type", "application/x-www-form-urlencoded")
-                .header("dpop", proof)
-                .body(Body::from(form.clone()))
-                .unwrap_or_default();
-            let response = runtime.block_on(router.clone().oneshot(request));
-            let status = response.map(|response| response.status()).unwrap_or_default();
-            if status != StatusCode::OK {
-                panic!("{status}");
+        Case::new("the signatures alone, known keys", |_| {
+            use_tables(true);
+            for _ in 0..2 {
+                if AwsLc.verify_signature(SignatureAlgorithm::Es256, &key, &message, &signature).is_err() {
+                    panic!("the signature is good");
+                }
             }
+            drop(std::hint::black_box(proof_key.sign(&message)));
+        }),
+        Case::new("one signature alone", |_| drop(std::hint::black_box(proof_key.sign(&message)))),
+        Case::new("token request: private_key_jwt and DPoP, in memory, without tables", |index| {
+            use_tables(false);
+            answer(index);
+        }),
+        Case::new("token request: private_key_jwt and DPoP, in memory, known keys", |index| {
+            use_tables(true);
+            answer(SLOT + index);
         }),
     ];
     let costs = interleaved(&mut cases, ROUNDS, SLOT, prepare);

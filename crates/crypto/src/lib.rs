@@ -1,10 +1,11 @@
-//! Signatures, hashes, MACs, keys, certificate chains and sealing, all on aws-lc-rs: the only crate that
+//! Signatures, hashes, MACs, keys, certificate chains and sealing, on aws-lc-rs but for [`p256`]: the only crate that
 //! touches a cryptographic primitive. It implements [`bindery_core::crypto::Cryptography`] and knows
 //! nothing of OAuth: no token, no claim, no request.
 //!
 //! | to do | call |
 //! |---|---|
 //! | hash, MAC, verify a signature | [`AwsLc`] |
+//! | say whether known keys have tables | [`p256::use_tables`] |
 //! | hold a private key, sign | [`SigningKey`], behind the trait [`Signer`] |
 //! | draw randomness | [`random_bytes`], [`random_token`], [`random_identifier`] |
 //! | compare secrets | [`equal_in_constant_time`] |

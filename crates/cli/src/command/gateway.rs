@@ -18,6 +18,7 @@ use serde::Deserialize;
 use tokio::task::JoinSet;
 
 use super::Status;
+use super::key_tables::KeyTables;
 use super::keys::date;
 use super::listener::ListenerSettings;
 use super::server::{StopSignal, drain};
@@ -33,6 +34,8 @@ pub(crate) struct Arguments {
     /// Check the configuration and the certificates, and stop
     #[arg(long)]
     check: bool,
+    #[command(flatten)]
+    key_tables: KeyTables,
 }
 
 /// The whole file.
@@ -190,6 +193,7 @@ const fn default_replay_entries() -> usize {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Status> {
+    arguments.key_tables.apply();
     let file: GatewayFile = settings::read(&arguments.config)?;
     file.observation.begin_untraced().with_context(|| arguments.config.display().to_string())?;
     file.require_private_secrets()?;

@@ -8,6 +8,7 @@ mod demo;
 mod explain;
 mod gateway;
 mod grant;
+mod key_tables;
 mod keys;
 mod listener;
 pub(crate) mod request;

@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use tokio::task::JoinSet;
 
 use super::Status;
+use super::key_tables::KeyTables;
 use crate::observation::ObservedServers;
 use file::Listeners;
 
@@ -38,6 +39,8 @@ pub(crate) struct Arguments {
     /// Check the configuration, the certificates and the store, and stop
     #[arg(long)]
     check: bool,
+    #[command(flatten)]
+    key_tables: KeyTables,
     #[command(subcommand)]
     action: Option<Action>,
 }
@@ -55,6 +58,7 @@ pub(crate) async fn run(arguments: Arguments, out: &mut dyn Write) -> anyhow::Re
     let config = arguments
         .config
         .context("--config is missing: name the server's configuration file, or set BINDERY_SERVER_CONFIG")?;
+    arguments.key_tables.apply();
     match arguments.action {
         None => serve(&config, arguments.check).await,
         Some(Action::Posture(posture)) => {

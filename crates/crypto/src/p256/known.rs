@@ -4,7 +4,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use super::{KeyTable, Verdict};
@@ -12,6 +12,14 @@ use crate::algorithm::es256;
 
 /// The process's known keys: 16 MiB of tables when all are there.
 pub(crate) static KNOWN: LazyLock<KnownKeys> = LazyLock::new(|| KnownKeys::new(MAXIMUM_TABLES));
+
+/// Whether tables are used in this process, which they are until it is said. Without them aws-lc verifies every
+/// signature; the verdicts are the same.
+pub fn use_tables(used: bool) {
+    TABLES_USED.store(used, Ordering::Relaxed);
+}
+
+static TABLES_USED: AtomicBool = AtomicBool::new(true);
 
 /// Tables in the process.
 pub const MAXIMUM_TABLES: usize = 4096;
@@ -54,6 +62,9 @@ impl KnownKeys {
 
     /// Verifies `signature`, `r || s` at full width, over `message`.
     pub(crate) fn verify(&self, point: &PublicKeyPoint, message: &[u8], signature: &[u8]) -> Verdict {
+        if !TABLES_USED.load(Ordering::Relaxed) {
+            return es256::verify(point, message, signature);
+        }
         let hash = self.hasher.hash_one(point);
         if let Some(table) = self.table(hash, point)
             && let Ok(verdict) = table.verify(message, signature)

@@ -22,7 +22,7 @@ use aws_lc_rs::digest;
 use bindery_core::crypto::SignatureInvalid;
 
 pub(crate) use known::KNOWN;
-pub use known::{MAXIMUM_TABLES, SIGNATURES_FOR_A_TABLE};
+pub use known::{MAXIMUM_TABLES, SIGNATURES_FOR_A_TABLE, use_tables};
 
 use comb::{Comb, Shape, sum_of_products};
 use field::FieldElement;

@@ -1,6 +1,7 @@
-//! P-256 once more, for tests only: plain affine arithmetic on big integers, as in the textbook, which shares nothing
-//! with what it judges. And the numbers at which arithmetic goes wrong.
+//! P-256 once more, for tests only: plain affine arithmetic on big integers, as in the textbook, and multiples of the
+//! generator by aws-lc; neither shares anything with what it judges. And the numbers at which arithmetic goes wrong.
 
+use aws_lc_rs::agreement::{ECDH_P256, PrivateKey};
 use num_bigint::BigUint;
 
 use super::field::P;
@@ -49,6 +50,18 @@ impl Point {
             number(b"6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"),
             number(b"4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"),
         )))
+    }
+
+    /// The generator times a number, which aws-lc makes a private key.
+    pub(super) fn generated_by(number: &BigUint) -> Self {
+        let number = number % n();
+        if number == BigUint::ZERO {
+            return Self(None);
+        }
+        let private = PrivateKey::from_private_key(&ECDH_P256, &octets(&number)).unwrap();
+        let public = private.compute_public_key().unwrap();
+        let (x, y) = public.as_ref()[1..].split_at(32);
+        Self(Some((BigUint::from_bytes_be(x), BigUint::from_bytes_be(y))))
     }
 
     /// A point with this x, if there is one: p is 3 modulo 4, so a root is a power.
@@ -139,4 +152,13 @@ pub(super) fn edges(modulus: &BigUint) -> Vec<BigUint> {
     edges.sort();
     edges.dedup();
     edges
+}
+
+#[test]
+fn multiples_of_the_generator_are_the_same_by_aws_lc_and_by_big_integers() {
+    let mut numbers = Numbers(0x2222_1234_5678_9abd);
+    let (small, great) = (BigUint::from(2_u8), n() - 1_u8);
+    for number in [BigUint::ZERO, small, great, n(), numbers.below(&n())] {
+        assert_eq!(Point::generated_by(&number), Point::generator().times(&number));
+    }
 }

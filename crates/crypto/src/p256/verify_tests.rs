@@ -26,13 +26,13 @@ struct Key {
 
 impl Key {
     fn new(private: BigUint) -> Self {
-        let point = Point::generator().times(&private).sec1();
+        let point = Point::generated_by(&private).sec1();
         let table = KeyTable::new(&point).unwrap();
         Self { private, point, table }
     }
 
     fn sign(&self, digest: &BigUint, nonce: &BigUint) -> [BigUint; 2] {
-        let (x, _) = Point::generator().times(nonce).0.unwrap();
+        let (x, _) = Point::generated_by(nonce).0.unwrap();
         let r = x % n();
         let s = (digest + &r * &self.private) * inverse(nonce, &n()) % n();
         [r, s]
@@ -51,7 +51,7 @@ impl Key {
 }
 
 fn x(multiple: &BigUint) -> BigUint {
-    Point::generator().times(multiple).0.unwrap().0 % n()
+    Point::generated_by(multiple).0.unwrap().0 % n()
 }
 
 /// Private halves: few and many bits, and G and its opposite themselves as keys.
@@ -67,14 +67,14 @@ fn agrees_on_good_and_on_damaged_signatures() {
     let mut numbers = Numbers(0x7777_1234_5678_9abd);
     let (mut good, mut bad) = (0, 0);
     for key in keys(&mut numbers) {
-        for _ in 0..12 {
+        for _ in 0..6 {
             let (digest, nonce) = (numbers.below(&(BigUint::from(1_u8) << 256)), numbers.below(&n()));
             let [r, s] = key.sign(&digest, &nonce);
             assert!(key.verdict(&digest, &[r.clone(), s.clone()]));
             assert!(key.verdict(&digest, &[r.clone(), n() - &s]), "the other s is as good");
             good += 2;
             let signature = [octets(&r), octets(&s)].concat();
-            for _ in 0..24 {
+            for _ in 0..16 {
                 let mut changed = signature.clone();
                 let mut digest = octets(&digest);
                 let bit = usize::try_from(numbers.word() % 768).unwrap();
@@ -87,7 +87,7 @@ fn agrees_on_good_and_on_damaged_signatures() {
             }
         }
     }
-    assert!(good > 250 && bad > 3000);
+    assert!(good > 130 && bad > 1000);
 }
 
 #[test]
@@ -177,12 +177,12 @@ fn agrees_where_the_terms_are_equal_or_opposite() {
 fn accepts_r_whose_x_is_beyond_n_and_nothing_that_only_looks_like_it() {
     let mut numbers = Numbers(0x8888_1234_5678_9abd);
     let mut found = 0;
-    for r in 1_u32..40 {
+    for r in 1_u32..12 {
         let r = BigUint::from(r);
         let Some(sum) = Point::with_x(&(&r + n())) else { continue };
         // Q such that (digest G + r Q) / s is that sum.
         let (digest, s) = (numbers.below(&n()), numbers.below(&n()));
-        let negative = Point::generator().times(&digest).negative();
+        let negative = Point::generated_by(&digest).negative();
         let point = sum.times(&s).plus(&negative).times(&inverse(&r, &n())).sec1();
         let table = KeyTable::new(&point).unwrap();
         let judge =
@@ -192,13 +192,13 @@ fn accepts_r_whose_x_is_beyond_n_and_nothing_that_only_looks_like_it() {
         assert!(!judge(&(&r + 1_u8)));
         found += 1;
     }
-    assert!(found > 10);
+    assert!(found > 2);
     // r + n is p and beyond: r alone would be x = 0, 1, ..
-    for beyond in 0_u32..40 {
+    for beyond in 0_u32..8 {
         let Some(sum) = Point::with_x(&BigUint::from(beyond)) else { continue };
         let r = p() - n() + beyond;
         let (digest, s) = (numbers.below(&n()), numbers.below(&n()));
-        let negative = Point::generator().times(&digest).negative();
+        let negative = Point::generated_by(&digest).negative();
         let point = sum.times(&s).plus(&negative).times(&inverse(&r, &n())).sec1();
         let table = KeyTable::new(&point).unwrap();
         let signature = [octets(&r), octets(&s)].concat();
@@ -208,7 +208,7 @@ fn accepts_r_whose_x_is_beyond_n_and_nothing_that_only_looks_like_it() {
 
 #[test]
 fn no_table_is_built_for_what_aws_lc_refuses_as_a_key() {
-    let good = Point::generator().times(&BigUint::from(9_u8)).sec1();
+    let good = Point::generated_by(&BigUint::from(9_u8)).sec1();
     assert!(KeyTable::new(&good).is_some());
     for bit in 0..good.len() * 8 {
         let mut changed = good;
