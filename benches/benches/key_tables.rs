@@ -42,7 +42,7 @@ fn main() {
     let among = |count: usize, index: usize| &keys[(index * 2_654_435_761 + 12_345) % count];
     let mut turn = [0; 4];
     let [first, second, third, fourth] = &mut turn;
-    let mut next = move |turn: &mut usize| {
+    let next = move |turn: &mut usize| {
         *turn += 1;
         *turn
     };

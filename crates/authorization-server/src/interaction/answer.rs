@@ -1,6 +1,6 @@
-//! Takes the step that was judged: sends the browser to a page, or gives the answer. An interaction is ended
-//! before its answer is given, and a pushed request with it, so that there is one answer however often a form is
-//! sent (PAR-4-02).
+//! Takes the step that was judged: sends the browser to a page, or gives the answer. A stored interaction
+//! is ended before its answer is given, and a pushed request with every answer, so that there is one however often
+//! a form is sent or a reference opened (PAR-4-02).
 
 use axum::response::Response;
 use bindery_core::oauth::authorization_request::{AuthorizationError, AuthorizationRequest};
@@ -35,7 +35,21 @@ pub(super) async fn take(
         Step::Finish => None,
         Step::Refuse(error) => Some(error),
     };
-    match finish(server, &interaction, error, headers, now).await {
+    match interaction.end(server, now).await {
+        Ok(()) => at_once(server, &interaction, error, headers, now).await,
+        Err(fault) => fault.page(server, headers),
+    }
+}
+
+/// Answers an interaction that is over, or that never had to wait for a person.
+pub(super) async fn at_once(
+    server: &Server,
+    interaction: &Interaction,
+    error: Option<AuthorizationError>,
+    headers: &HeaderMap,
+    now: UnixTime,
+) -> Response {
+    match finish(server, interaction, error, headers, now).await {
         Ok(response) => response,
         Err(fault) => fault.page(server, headers),
     }
@@ -52,7 +66,6 @@ async fn finish(
     headers: &HeaderMap,
     now: UnixTime,
 ) -> Result<Response, PageFault> {
-    interaction.end(server, now).await?;
     match &interaction.state.purpose {
         Purpose::Redirect { request, pushed } => {
             let over = end_pushed(server, pushed.as_deref(), now).await?;

@@ -175,10 +175,17 @@ pub(crate) async fn begin(
         Err(fault) => return fault.page(server, headers),
     };
     let step = if interaction.state.ask.prompt.none { judge::without_pages(step) } else { step };
-    if let Err(fault) = interaction.insert(server, now).await {
-        return fault.page(server, headers);
-    }
-    let response = answer::take(server, interaction, step, headers, now).await;
+    // What is answered at once nobody comes back to: only what waits for a person is stored.
+    let response = match step {
+        judge::Step::Finish => answer::at_once(server, &interaction, None, headers, now).await,
+        judge::Step::Refuse(error) => answer::at_once(server, &interaction, Some(error), headers, now).await,
+        judge::Step::Login | judge::Step::Consent => {
+            if let Err(fault) = interaction.insert(server, now).await {
+                return fault.page(server, headers);
+            }
+            answer::take(server, interaction, step, headers, now).await
+        }
+    };
     pages::with_cookie(response, browser.set_cookie)
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use super::{KeyTable, Verdict};
 use crate::algorithm::es256;
 
-/// The process's known keys: 16 MiB of tables when all are there.
+/// The process's known keys: 32 MiB of tables when all are there.
 pub(crate) static KNOWN: LazyLock<KnownKeys> = LazyLock::new(|| KnownKeys::new(MAXIMUM_TABLES));
 
 /// Whether tables are used in this process, which they are until it is said. Without them aws-lc verifies every
@@ -22,10 +22,10 @@ pub fn use_tables(used: bool) {
 static TABLES_USED: AtomicBool = AtomicBool::new(true);
 
 /// Tables in the process.
-pub const MAXIMUM_TABLES: usize = 4096;
+pub const MAXIMUM_TABLES: usize = 2048;
 
-/// Good signatures that earn a key its table. Building one costs less than one and a half verifications without it, so
-/// that whoever has tables built that he never uses adds less than a fifth to the cost of his own signatures.
+/// Good signatures that earn a key its table. Building one costs less than two and a half verifications without it, so
+/// that whoever has tables built that he never uses adds less than a third to the cost of his own signatures.
 pub const SIGNATURES_FOR_A_TABLE: u64 = 8;
 
 /// An uncompressed SEC1 point.

@@ -30,8 +30,8 @@ use limbs::Limbs;
 use point::{Accumulator, Affine};
 use scalar::{N, Scalar};
 
-/// For keys: 4 KiB.
-const KEY_SHAPE: Shape = Shape::new(6, 2);
+/// For keys: 16 KiB.
+const KEY_SHAPE: Shape = Shape::new(8, 2);
 /// For the generator, of which there is one table in the process: 192 KiB.
 const GENERATOR_SHAPE: Shape = Shape::new(11, 3);
 
@@ -55,7 +55,7 @@ impl KeyTable {
     /// Octets of the table.
     pub const SIZE: usize = KEY_SHAPE.points() * size_of::<Affine>();
 
-    /// Builds the table of `point`, an uncompressed SEC1 point, which takes about as long as one verification
+    /// Builds the table of `point`, an uncompressed SEC1 point, which takes about as long as two verifications
     /// without it. `None` where `point` is not a point of the curve in that form.
     #[must_use]
     pub fn new(point: &[u8; 65]) -> Option<Self> {
