@@ -8,19 +8,24 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bindery_store::record::BarredClientRecord;
 use bindery_store::{AuthorizationStore, StoreError};
+use tokio::sync::Mutex;
 
 type Bars = BTreeMap<String, BarredClientRecord>;
 
-/// The bars as they are now.
+/// The bars as they are now. One look at the store at a time, so that none that began earlier ends later.
 #[derive(Debug, Default)]
-pub(crate) struct BarredClients(RwLock<Arc<Bars>>);
+pub(crate) struct BarredClients {
+    bars: RwLock<Arc<Bars>>,
+    turn: Mutex<()>,
+}
 
 impl BarredClients {
     /// Takes over what the store holds.
     pub(crate) async fn refresh(&self, store: &dyn AuthorizationStore) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
         let records = store.list_barred_clients().await?;
         let bars = records.into_iter().map(|record| (record.client_id.clone(), record)).collect();
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(bars);
+        *self.bars.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(bars);
         Ok(())
     }
 
@@ -46,7 +51,7 @@ impl BarredClients {
 
     /// Why a client is barred, if it is.
     pub(crate) fn find(&self, client_id: &str) -> Option<BarredClientRecord> {
-        let bars = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
+        let bars = Arc::clone(&self.bars.read().unwrap_or_else(PoisonError::into_inner));
         bars.get(client_id).cloned()
     }
 }

@@ -30,7 +30,11 @@ pub(crate) enum KeyBlocked {
 
 /// The set as it is now.
 #[derive(Debug, Default)]
-pub(crate) struct BlockedKeys(RwLock<Arc<HashSet<Sha256Digest>>>);
+pub(crate) struct BlockedKeys {
+    set: RwLock<Arc<HashSet<Sha256Digest>>>,
+    /// One look at the store at a time, so that none that began earlier ends later.
+    turn: tokio::sync::Mutex<()>,
+}
 
 impl BlockedKeys {
     pub(crate) async fn load(store: &dyn AuthorizationStore) -> Result<Self, StoreError> {
@@ -41,9 +45,10 @@ impl BlockedKeys {
 
     /// Takes over what the store holds.
     pub(crate) async fn refresh(&self, store: &dyn AuthorizationStore) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
         let records = store.list_blocked_keys().await?;
         let set = records.iter().filter_map(digest_of).collect();
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+        *self.set.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
         Ok(())
     }
 
@@ -70,7 +75,7 @@ impl BlockedKeys {
     }
 
     fn current(&self) -> Arc<HashSet<Sha256Digest>> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.set.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Requires that what a request has shown is not blocked.

@@ -387,8 +387,13 @@ impl AuthorizationServer {
         let mut ticks = tokio::time::interval(HEED);
         loop {
             ticks.tick().await;
-            if let Err(error) = self.heed_operators().await {
-                AuditEvent::StoreFailed { operation: "heed_operators", error: &error }.trace();
+            let server = self.clone();
+            match survive(async move { server.heed_operators().await }).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    AuditEvent::StoreFailed { operation: "heed_operators", error: &error }.trace();
+                }
+                Err(panicked) => self.0.audit.record(AuditEvent::MaintenanceFailed { error: &panicked }),
             }
         }
     }
