@@ -241,6 +241,45 @@ async fn a_certificate_in_a_header_of_an_untrusted_peer_is_nothing() {
     }
 }
 
+/// RFC 8705 section 2: the endpoints that ask a person authenticate by the same function.
+#[tokio::test]
+async fn a_certificate_authenticates_wherever_a_person_is_asked_and_its_absence_nowhere() {
+    let mut setup = Setup::new();
+    let grants = [
+        "authorization_code",
+        "urn:ietf:params:oauth:grant-type:device_code",
+        "urn:openid:params:grant-type:ciba",
+    ];
+    setup.configuration["openid"] = true.into();
+    setup.configuration["grants"] = json!([&grants[..], &["client_credentials", "refresh_token"]].concat());
+    setup.configuration["client"].as_array_mut().unwrap().push(json!({
+        "client_id": "asking", "token_endpoint_auth_method": "tls_client_auth", "trust_anchors": "trusted",
+        "tls_client_auth_subject_dn": "CN=pki-client", "grant_types": grants, "scope": "openid read",
+        "redirect_uris": [crate::authorization::CALLBACK], "audiences": [crate::support::API],
+        "backchannel_token_delivery_mode": "poll",
+    }));
+    let world = setup.start().await;
+    world.account("alice", crate::authorization::PASSWORD).await;
+    for (path, status) in [("/par", 201), ("/device_authorization", 200), ("/bc-authorize", 200)] {
+        let call = || {
+            let call = Call::to(path).with("client_id", "asking").with("scope", "openid");
+            match path {
+                "/par" => call
+                    .with("response_type", "code")
+                    .with("redirect_uri", crate::authorization::CALLBACK)
+                    .with("code_challenge", crate::authorization::challenge())
+                    .with("code_challenge_method", "S256"),
+                "/bc-authorize" => call.with("login_hint", "alice"),
+                _ => call,
+            }
+        };
+        world.send(call()).await.error(401, "invalid_client");
+        world.send(call().certificate(&world.self_signed)).await.error(401, "invalid_client");
+        let answer = world.send(call().certificate(&world.pki_certificate)).await;
+        assert_eq!(answer.status.as_u16(), status, "{path}: {}", answer.body);
+    }
+}
+
 #[tokio::test]
 async fn a_certificate_authenticates_wherever_clients_do_and_its_absence_nowhere() {
     let world = world().await;
