@@ -24,7 +24,8 @@ use crate::subject;
 /// The largest hint that is read, in bytes.
 const MAXIMUM_HINT: usize = 16 * 1024;
 
-/// Issues the ID token that goes with `access_token`.
+/// Issues the ID token that goes with `access_token`; none where the client's must say when the person signed in and
+/// nobody knows, as of a grant that an operator gave (`require_auth_time`).
 ///
 /// # Errors
 /// [`TokenError::Unavailable`] when it can't be signed or encrypted; nothing is then answered at all.
@@ -35,9 +36,12 @@ pub(crate) async fn issue(
     openid: &OpenIdGrant,
     access_token: &str,
     now: UnixTime,
-) -> Result<Zeroizing<String>, TokenError> {
+) -> Result<Option<Zeroizing<String>>, TokenError> {
     let algorithm = server.id_token_algorithm(client);
     let details = &granted.details;
+    if client.authorization.require_auth_time && details.auth_time.is_none() {
+        return Ok(None);
+    }
     let mut claims = Map::new();
     let mut put = |name: &str, value: Value| claims.insert(name.into(), value);
     put("iss", server.settings.issuer.clone().into());
@@ -75,9 +79,9 @@ pub(crate) async fn issue(
         AuditEvent::SigningFailed {}.trace();
         TokenError::Unavailable
     })?;
-    let Some(encryption) = client.openid.id_token_encryption else { return Ok(Zeroizing::new(signed)) };
+    let Some(encryption) = client.openid.id_token_encryption else { return Ok(Some(Zeroizing::new(signed))) };
     let encrypted = encrypt_for_client(server, client, &signed, encryption, Some(JWT), now).await;
-    encrypted.map(Zeroizing::new).map_err(|_| TokenError::Unavailable)
+    encrypted.map(|token| Some(Zeroizing::new(token))).map_err(|_| TokenError::Unavailable)
 }
 
 /// Whether the client has a use for `sid`: it takes part in signing out, or names a person to us by an ID token whose

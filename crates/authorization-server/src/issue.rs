@@ -57,7 +57,7 @@ pub(crate) async fn mint(
     };
     report(server, grant_type, &granted, &confirmation, authenticated, &identifier);
     let id_token = match &granted.openid {
-        Some(openid) => Some(id_token::issue(server, client, &granted, openid, &access_token, now).await?),
+        Some(openid) => id_token::issue(server, client, &granted, openid, &access_token, now).await?,
         None => None,
     };
     let mut further = granted.response;

@@ -3,6 +3,7 @@
 //! own store answer what a guard must fetch. A bound token never passes as a bearer token, revocation and
 //! a disabled client count at once (INT-2-04), and a proof is good once (RFC 9449 section 11.1).
 
+use bindery_core::oauth::subject::client_subject;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +33,6 @@ use serde_json::Value;
 use crate::client_registry::Client;
 use crate::event::AuditEvent;
 use crate::observation::refused;
-use crate::provision::client_subject;
 use crate::server::Server;
 use crate::{binding, issued_token};
 

@@ -5,6 +5,7 @@
 use std::fmt;
 
 use bindery_core::oauth::scope::Scope;
+use bindery_core::oauth::subject::{NotAPerson, require_person};
 use bindery_core::token::confirmation::Confirmation;
 use bindery_crypto::random_identifier;
 use bindery_store::StoreError;
@@ -15,15 +16,6 @@ use crate::administration::COMMAND_LINE;
 use crate::event::{AuditEvent, binding_name};
 use crate::grant::new_token;
 use crate::server::AuthorizationServer;
-
-/// The namespace of subjects that are clients; no person's subject may begin so (AT68-5-02).
-pub(crate) const CLIENT_NAMESPACE: &str = "client:";
-
-/// The `sub` of a client that speaks for itself.
-#[must_use]
-pub fn client_subject(client_id: &str) -> String {
-    format!("{CLIENT_NAMESPACE}{client_id}")
-}
 
 /// A provisioned grant.
 pub struct ProvisionedGrant {
@@ -51,11 +43,9 @@ pub enum ProvisionRefused {
     /// The client does not use refresh tokens.
     #[error("client `{0}` has no grant type refresh_token; add it to its grant_types")]
     GrantType(String),
-    /// The subject is empty, too long, or in the namespace of clients.
-    #[error(
-        "the subject must be 1 to 256 bytes and not begin with `client:`, which is the namespace of clients"
-    )]
-    Subject,
+    /// The subject can't be a person's.
+    #[error("{0}, which is the namespace of clients")]
+    Subject(#[from] NotAPerson),
     /// The scope is not the client's.
     #[error("the scope is malformed or exceeds the client's registered scope")]
     Scope,
@@ -99,9 +89,7 @@ pub(crate) async fn grant_by(
     if !client.grant_types.iter().any(|grant| grant == "refresh_token") {
         return Err(ProvisionRefused::GrantType(client_id.into()));
     }
-    if subject.is_empty() || subject.len() > 256 || subject.starts_with(CLIENT_NAMESPACE) {
-        return Err(ProvisionRefused::Subject);
-    }
+    require_person(subject)?;
     let asked = Scope::parse(scope).map_err(|_| ProvisionRefused::Scope)?;
     asked.require_within(&client.scope).map_err(|_| ProvisionRefused::Scope)?;
     let scope = if asked.is_empty() { &client.scope } else { &asked };

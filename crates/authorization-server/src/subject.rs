@@ -1,6 +1,5 @@
 //! How people are named, and their sessions to a client (OpenID Connect Core section 8): the same names for all clients,
-//! or pairwise ones that two clients can't compare. The store knows people and sessions by their own names alone. A
-//! client that speaks for itself has a name too, in a namespace that no person's name may enter.
+//! or pairwise ones that two clients can't compare. The store knows people and sessions by our own names alone.
 
 use std::borrow::Cow;
 
@@ -8,6 +7,7 @@ use bindery_core::crypto::{Cryptography as _, MacKey};
 use bindery_core::encoding::base64url;
 use bindery_core::oauth::client_metadata::ClientMetadata;
 use bindery_core::oauth::client_openid::SubjectType;
+use bindery_core::oauth::subject::CLIENT_NAMESPACE;
 use bindery_crypto::AwsLc;
 use bindery_crypto::pseudonym::Pseudonyms;
 use bindery_crypto::seal::SealingFailed;
@@ -41,7 +41,7 @@ impl PairwiseKeys {
 pub(crate) fn for_client<'s>(server: &Server, client: &ClientMetadata, subject: &'s str) -> Cow<'s, str> {
     match pairwise_sector(client) {
         // A client that speaks for itself is nobody to hide.
-        Some(sector) if !subject.starts_with(crate::provision::CLIENT_NAMESPACE) => {
+        Some(sector) if !subject.starts_with(CLIENT_NAMESPACE) => {
             Cow::Owned(server.pairwise_keys.subject(sector, subject))
         }
         _ => Cow::Borrowed(subject),

@@ -6,11 +6,11 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use bindery_core::oauth::subject::client_subject;
 use http::Method;
 
 use super::{COMMAND_LINE, PATH, READ_SCOPE, SCOPE};
 use crate::own_resource::{self, Audience, Demand, Speaker, Unbound};
-use crate::provision::client_subject;
 use crate::server::AuthorizationServer;
 
 /// Who acts, for the audit.

@@ -186,7 +186,7 @@ pub(super) async fn provision(
     let given = given.map_err(|refused| {
         let member = match &refused {
             ProvisionRefused::Client(_) | ProvisionRefused::GrantType(_) => "client_id",
-            ProvisionRefused::Subject => "subject",
+            ProvisionRefused::Subject(_) => "subject",
             ProvisionRefused::Scope => "scope",
             ProvisionRefused::Store(_) | ProvisionRefused::Random => {
                 return Problem::new(

@@ -10,6 +10,7 @@ use bindery_core::encoding::json;
 use bindery_core::oauth::authorization_request::{AuthorizationError, Prompt};
 use bindery_core::oauth::client_metadata::ClientMetadata;
 use bindery_core::oauth::form::Form;
+use bindery_core::oauth::subject::{NotAPerson, require_person};
 use bindery_core::time::UnixTime;
 use bindery_store::StoreError;
 use bindery_store::authorization::AccountUpdate;
@@ -285,13 +286,7 @@ async fn decide(server: &Server, id: &str, body: &[u8], now: UnixTime) -> Result
 
 /// OpenID Connect Core section 2 (`sub`), and AT68-5-02: no person's subject is a client's.
 fn require_subject(subject: &str) -> Result<(), Refused> {
-    let visible = subject.bytes().all(|byte| byte.is_ascii_graphic());
-    if subject.is_empty() || subject.len() > 255 || !visible || subject.starts_with("client:") {
-        return Err(Refused::request(
-            "subject is 1 to 255 visible ASCII characters and does not begin with client:",
-        ));
-    }
-    Ok(())
+    require_person(subject).map_err(|_| Refused::request(NotAPerson::RULE))
 }
 
 fn require_words(acr: Option<&str>, amr: &[String]) -> Result<(), Refused> {

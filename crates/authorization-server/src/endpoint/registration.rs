@@ -101,7 +101,7 @@ async fn try_register(server: &Server, request: Request) -> Result<Response, Ref
     }
     let asked = read_members(&parts.headers, body).await?;
     let now = server.clock.now();
-    population::require_room(server, now)?;
+    population::require_room(server)?;
     // Never the client's choice: it could look like a person's subject (FSP-S-07).
     let client_id = random_identifier().map_err(|_| Refused::Unavailable)?;
     let secret = if wants_secret(&asked) { Some(new_secret()?) } else { None };

@@ -1,10 +1,10 @@
 //! The client credentials grant (RFC 6749 section 4.4): the client speaks for itself. Its `sub` stands in a
 //! namespace of its own, so that no client can be taken for a person (AT68-5-02).
 
+use bindery_core::oauth::subject::client_subject;
 use bindery_core::oauth::token_error::TokenError;
 
 use super::{Granted, Redemption, require_audience, require_scope};
-use crate::provision::client_subject;
 
 pub(super) async fn redeem(redemption: Redemption<'_>) -> Result<Granted, TokenError> {
     let Redemption { server, authenticated, client, parameters, .. } = redemption;

@@ -4,6 +4,7 @@
 
 use bindery_core::oauth::client_metadata::ClientMetadata;
 use bindery_core::oauth::form::Form;
+use bindery_core::oauth::subject::client_subject;
 use bindery_core::oauth::token_error::TokenError;
 use bindery_core::oauth::token_exchange::{ACCESS_TOKEN_TYPE, ExchangeRefused, JWT_TYPE, TokenExchangeRule};
 use bindery_core::token::confirmation::Confirmation;
@@ -12,7 +13,6 @@ use serde_json::{Map, Value, json};
 use super::details::GrantDetails;
 use super::{Granted, Redemption, require_scope};
 use crate::issued_token::{self, IssuedToken};
-use crate::provision::client_subject;
 use crate::server::unavailable;
 
 /// What the token endpoint reads of an exchange.

@@ -39,7 +39,7 @@ pub(crate) fn unused_until(server: &Server, now: UnixTime) -> Option<UnixTime> {
 ///
 /// # Errors
 /// [`Full`].
-pub(crate) fn require_room(server: &Server, _: UnixTime) -> Result<(), Full> {
+pub(crate) fn require_room(server: &Server) -> Result<(), Full> {
     let bound = usize::try_from(server.settings.registration.unused_clients).unwrap_or(usize::MAX);
     if server.registrations.0.load(Ordering::Relaxed) < bound { Ok(()) } else { Err(Full) }
 }

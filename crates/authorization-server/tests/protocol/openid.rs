@@ -4,6 +4,7 @@
 use bindery_core::crypto::Cryptography as _;
 use bindery_core::encoding::base64url;
 use bindery_core::jose::algorithm::SignatureAlgorithm;
+use bindery_core::token::confirmation::Confirmation;
 use bindery_crypto::{AwsLc, SigningKey};
 use bindery_http::Clock as _;
 use http::Request;
@@ -332,4 +333,20 @@ async fn rejects_a_request_uri_that_expired_while_the_form_arrived() {
     let response = world.router.clone().oneshot(request).await.unwrap();
     let location = response.headers()["location"].to_str().unwrap();
     assert!(location.contains("error=invalid_request_uri"), "{location}");
+}
+
+#[tokio::test]
+async fn rejects_an_id_token_without_the_time_that_its_client_requires() {
+    for required in [true, false] {
+        let world = world_with(json!({"require_auth_time": required})).await;
+        let code = world.code(world.push("web")).await;
+        let tokens = world.send(world.redeem("web", &code, &key())).await.ok();
+        assert!(claims(&tokens["id_token"])["auth_time"].is_i64());
+        // Nobody signed in for what an operator gave.
+        let given = world.provision("web", Confirmation::Unbound).await;
+        let call = world.refresh("web", &given).assertion(world.assertion("web")).dpop(world.proof(&key()));
+        let tokens = world.send(call).await.ok();
+        assert_eq!(tokens.get("id_token").is_none(), required, "{tokens}");
+        assert!(tokens["access_token"].is_string());
+    }
 }

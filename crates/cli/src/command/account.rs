@@ -4,10 +4,11 @@
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use bindery_authorization_server::people::accounts::{self, AccessEnded, NewAccount};
 use bindery_authorization_server::people::refused_passwords::RefusedPasswords;
 use bindery_authorization_server::people::username::{MAXIMUM_PASSWORD, normalise_username};
+use bindery_core::oauth::subject::require_person;
 use bindery_core::time::UnixTime;
 use bindery_http::{Clock as _, SystemClock};
 use bindery_store::AuthorizationStore;
@@ -170,14 +171,8 @@ async fn make(
 
 /// AT68-5-02: subjects of people and of clients never meet.
 fn require_subject(subject: &str) -> anyhow::Result<()> {
-    let printable = subject.bytes().all(|byte| byte.is_ascii_graphic());
-    if subject.is_empty() || subject.len() > 255 || !printable || subject.starts_with("client:") {
-        bail!(
-            "--subject {subject:?}: a subject is 1 to 255 visible ASCII characters and does not begin with \
-             `client:`, which is the namespace of clients"
-        );
-    }
-    Ok(())
+    require_person(subject)
+        .map_err(|rule| anyhow!("--subject {subject:?}: {rule}, which is the namespace of clients"))
 }
 
 async fn list(store: &dyn AuthorizationStore, out: &mut dyn Write) -> anyhow::Result<Status> {

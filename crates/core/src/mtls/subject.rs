@@ -73,7 +73,8 @@ enum Expected {
 }
 
 impl SubjectRule {
-    /// Reads a registered value. Exactly one of the five metadata may be set; see [`SubjectRule::one_of`].
+    /// Reads a registered value. Exactly one of the five metadata may be set (MTLS-2.1-02); whoever reads
+    /// the registration sees to that.
     ///
     /// # Errors
     /// [`SubjectRuleInvalid`] names the rule that the value breaks and the remedy.
@@ -93,20 +94,6 @@ impl SubjectRule {
             SubjectKind::SanEmail => Expected::Email { local_length: local_part(value)? },
         };
         Ok(Self { kind, registered: value.to_owned(), expected })
-    }
-
-    /// Reads the five metadata of a client, of which exactly one must be set (MTLS-2.1-02).
-    ///
-    /// # Errors
-    /// [`SubjectRuleInvalid::NotExactlyOne`], or what [`SubjectRule::parse`] says of the value.
-    pub fn one_of<'v>(
-        values: impl IntoIterator<Item = (SubjectKind, Option<&'v str>)>,
-    ) -> Result<Self, SubjectRuleInvalid> {
-        let mut set = values.into_iter().filter_map(|(kind, value)| Some((kind, value?)));
-        match (set.next(), set.next()) {
-            (Some((kind, value)), None) => Self::parse(kind, value),
-            _ => Err(SubjectRuleInvalid::NotExactlyOne),
-        }
     }
 
     /// Which part of the certificate the rule speaks of.
@@ -260,8 +247,6 @@ impl core::error::Error for SubjectMismatch {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubjectRuleInvalid {
-    /// None, or more than one, of the five metadata is set.
-    NotExactlyOne,
     /// The value does not have the form of its kind.
     Value(SubjectKind),
     /// The distinguished name is not an RFC 4514 string; says what is wrong.
@@ -271,12 +256,6 @@ pub enum SubjectRuleInvalid {
 impl fmt::Display for SubjectRuleInvalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, form) = match self {
-            Self::NotExactlyOne => {
-                return f.write_str(
-                    "tls_client_auth needs exactly one of tls_client_auth_subject_dn, _san_dns, _san_uri, _san_ip \
-                     and _san_email (RFC 8705 section 2.1.2); set one and remove the others",
-                );
-            }
             Self::Dn(reason) => {
                 return write!(
                     f,

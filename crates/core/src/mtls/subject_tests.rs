@@ -335,27 +335,6 @@ fn rejects_repeated_or_malformed_alternative_names() {
 }
 
 #[test]
-fn rejects_none_or_several_registered_subjects() {
-    let all = |set: &[SubjectKind]| {
-        let value = |kind: SubjectKind| match kind {
-            SubjectKind::Dn => "CN=a",
-            SubjectKind::SanDns => "a.example",
-            SubjectKind::SanUri => "urn:a",
-            SubjectKind::SanIp => "192.0.2.1",
-            SubjectKind::SanEmail => "a@b.example",
-        };
-        SubjectRule::one_of(SubjectKind::ALL.map(|kind| (kind, set.contains(&kind).then(|| value(kind)))))
-    };
-    assert_eq!(all(&[]), Err(SubjectRuleInvalid::NotExactlyOne));
-    for count in 2..=5 {
-        assert_eq!(all(&SubjectKind::ALL[..count]), Err(SubjectRuleInvalid::NotExactlyOne));
-    }
-    for kind in SubjectKind::ALL {
-        assert_eq!(all(&[kind]).unwrap().kind(), kind);
-    }
-}
-
-#[test]
 fn reads_the_dates_and_the_key_of_a_certificate() {
     let certificate = with_subject(&common_name(UTF8, b"a"));
     let (from, until) = validity(&certificate).unwrap();

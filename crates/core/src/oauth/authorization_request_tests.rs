@@ -379,8 +379,6 @@ fn every_error_has_wire_text_that_a_description_may_hold() {
         AuthorizationError::AccessDenied,
         AuthorizationError::LoginRequired,
         AuthorizationError::ConsentRequired,
-        AuthorizationError::InteractionRequired,
-        AuthorizationError::AccountSelectionRequired,
         AuthorizationError::UnmetAuthenticationRequirements,
         AuthorizationError::ServerError,
         AuthorizationError::TemporarilyUnavailable,

@@ -84,18 +84,6 @@ impl ClaimsRequest {
         let asked = self.id_token.get("acr").filter(|asked| asked.essential);
         asked.into_iter().flat_map(|asked| asked.values.iter()).filter_map(Value::as_str)
     }
-
-    /// The authentication context classes that are asked for without being essential, in order of preference.
-    pub fn voluntary_acr(&self) -> impl Iterator<Item = &str> {
-        let asked = self.id_token.get("acr").filter(|asked| !asked.essential);
-        asked.into_iter().flat_map(|asked| asked.values.iter()).filter_map(Value::as_str)
-    }
-
-    /// Whether the ID token shall say when the person signed in (section 5.5.1).
-    #[must_use]
-    pub fn wants_auth_time(&self) -> bool {
-        self.id_token.contains_key("auth_time")
-    }
 }
 
 fn read(place: Option<&Value>) -> Result<BTreeMap<String, ClaimAsked>, ClaimsRequestInvalid> {
@@ -167,12 +155,10 @@ mod tests {
         assert!(claims.userinfo["name"].essential && !claims.userinfo["email"].essential);
         assert_eq!(claims.required_subject(), Some("alice"));
         assert!(claims.essential_acr().eq(["gold", "silver"]));
-        assert_eq!(claims.voluntary_acr().count(), 0);
-        assert!(claims.wants_auth_time());
         let stored = serde_json::to_value(&claims).unwrap();
         assert_eq!(serde_json::from_value::<ClaimsRequest>(stored).unwrap(), claims);
         assert!(ClaimsRequest::parse("{}").unwrap().is_empty());
         let voluntary = ClaimsRequest::parse(r#"{"id_token":{"acr":{"value":"gold"}}}"#).unwrap();
-        assert!(voluntary.voluntary_acr().eq(["gold"]) && voluntary.essential_acr().next().is_none());
+        assert!(voluntary.essential_acr().next().is_none());
     }
 }

@@ -28,8 +28,6 @@ pub struct AuthorizationMetadata {
     pub require_signed_request_object: bool,
     /// `request_object_signing_alg`: the one that its request objects use; without it, all of the server's.
     pub request_object_algorithm: Option<RequestObjectAlgorithm>,
-    /// `request_object_encryption_alg` and `_enc`: how its request objects are encrypted to the server.
-    pub request_object_encryption: Option<ResponseEncryption>,
     /// `request_uris`: where request objects may be fetched from, the fragment aside.
     pub request_uris: Vec<String>,
     /// `authorization_signed_response_alg`; without it, the server's usual one.
@@ -44,8 +42,6 @@ pub struct AuthorizationMetadata {
     pub require_auth_time: bool,
     /// `default_acr_values`, in order of preference.
     pub default_acr_values: Vec<String>,
-    /// `initiate_login_uri`, https.
-    pub initiate_login_uri: Option<String>,
     /// `consent`.
     pub consent: ConsentRule,
 }
@@ -86,8 +82,6 @@ impl AuthorizationMetadata {
             require_pushed: reader.flag("require_pushed_authorization_requests")?,
             require_signed_request_object: reader.flag("require_signed_request_object")?,
             request_object_algorithm: request_object_algorithm(reader)?,
-            request_object_encryption: reader
-                .encryption("request_object_encryption_alg", "request_object_encryption_enc")?,
             request_uris: reader.https_urls("request_uris")?,
             response_algorithm: reader.algorithm("authorization_signed_response_alg")?,
             response_encryption: reader
@@ -96,12 +90,14 @@ impl AuthorizationMetadata {
             default_max_age: reader.seconds("default_max_age")?,
             require_auth_time: reader.flag("require_auth_time")?,
             default_acr_values: reader.texts("default_acr_values")?.unwrap_or_default(),
-            initiate_login_uri: reader.https_url("initiate_login_uri")?,
             consent: match reader.one_of("consent", &["ask", "implied"])? {
                 Some("implied") => ConsentRule::Implied,
                 _ => ConsentRule::Ask,
             },
         };
+        // Held to their form, and nothing follows: an object says by itself how it is encrypted, and no login begins here.
+        reader.encryption("request_object_encryption_alg", "request_object_encryption_enc")?;
+        reader.https_url("initiate_login_uri")?;
         authorization.require_one_story()?;
         Ok(authorization)
     }

@@ -170,21 +170,18 @@ fn a_stranger_registers_no_privilege_and_unknown_members_are_dropped() {
 }
 
 #[test]
-fn a_registration_without_a_redirect_uri_has_its_own_error_code() {
+fn a_registration_that_is_refused_names_the_member_at_fault() {
     let given = json!({"client_id": "g", "client_secret_sha256": DIGEST, "scope": "openid"});
-    let code = |asked: Value| {
+    let member = |asked: Value| {
         parse_registration(asked.as_object().unwrap(), given.as_object().unwrap(), &GRANTS)
             .unwrap_err()
-            .code()
+            .member
     };
-    assert_eq!(code(json!({})), "invalid_redirect_uri");
-    assert_eq!(code(json!({"redirect_uris": ["https://c.example/#a"]})), "invalid_redirect_uri");
+    assert_eq!(member(json!({})), "redirect_uris");
+    assert_eq!(member(json!({"redirect_uris": ["https://c.example/#a"]})), "redirect_uris");
     let good = ["https://c.example/cb"];
-    assert_eq!(code(json!({"redirect_uris": good, "grant_types": ["implicit"]})), "invalid_client_metadata");
-    assert_eq!(
-        code(json!({"redirect_uris": good, "software_statement": "a.b.c"})),
-        "unapproved_software_statement"
-    );
+    assert_eq!(member(json!({"redirect_uris": good, "grant_types": ["implicit"]})), "grant_types");
+    assert_eq!(member(json!({"redirect_uris": good, "software_statement": "a.b.c"})), "software_statement");
 }
 
 #[test]

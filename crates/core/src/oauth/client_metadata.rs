@@ -137,18 +137,6 @@ impl fmt::Display for ClientMetadataInvalid {
 
 impl core::error::Error for ClientMetadataInvalid {}
 
-impl ClientMetadataInvalid {
-    /// The error code of the registration endpoint (RFC 7591 section 3.2.2).
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self.member.as_str() {
-            "redirect_uris" => "invalid_redirect_uri",
-            "software_statement" => "unapproved_software_statement",
-            _ => "invalid_client_metadata",
-        }
-    }
-}
-
 pub(super) fn invalid(
     member: &str,
     rule: impl Into<String>,

@@ -41,8 +41,6 @@ pub struct OpenIdMetadata {
     pub post_logout_redirect_uris: Vec<String>,
     /// `backchannel_logout_uri`, https.
     pub backchannel_logout_uri: Option<String>,
-    /// `backchannel_logout_session_required`: logout tokens name the session.
-    pub backchannel_logout_session_required: bool,
 }
 
 /// `subject_type` (OpenID Connect Core 1.0 section 8).
@@ -93,8 +91,9 @@ impl OpenIdMetadata {
             sector_identifier_uri: reader.https_url("sector_identifier_uri")?,
             post_logout_redirect_uris: post_logout_redirect_uris(reader, authorization)?,
             backchannel_logout_uri: reader.https_url("backchannel_logout_uri")?,
-            backchannel_logout_session_required: reader.flag("backchannel_logout_session_required")?,
         };
+        // Every logout token names its session, whether that is required or not.
+        reader.flag("backchannel_logout_session_required")?;
         openid.require_one_sector(authorization)?;
         Ok(openid)
     }

@@ -75,7 +75,7 @@ pub(super) fn scope(reader: &mut Reader<'_>) -> Result<Scope, ClientMetadataInva
 }
 
 pub(super) fn keys(reader: &mut Reader<'_>) -> Result<ClientKeys, ClientMetadataInvalid> {
-    let uri = reader.text("jwks_uri")?;
+    let uri = reader.https_url("jwks_uri")?;
     let inline = reader.value("jwks");
     match (inline, uri) {
         (Some(_), Some(_)) => Err(invalid(
@@ -84,10 +84,7 @@ pub(super) fn keys(reader: &mut Reader<'_>) -> Result<ClientKeys, ClientMetadata
             "keep one of them",
         )),
         (None, None) => Ok(ClientKeys::None),
-        (None, Some(uri)) if uri.starts_with("https://") && uri.len() <= 2048 => {
-            Ok(ClientKeys::Uri(uri.into()))
-        }
-        (None, Some(_)) => Err(invalid("jwks_uri", "it is not an https URL", "serve the keys over https")),
+        (None, Some(uri)) => Ok(ClientKeys::Uri(uri)),
         (Some(value), None) => inline_keys(value).map(|set| ClientKeys::Inline(Arc::new(set))),
     }
 }

@@ -23,6 +23,7 @@ pub mod request_object;
 pub mod scope;
 pub mod sender_constraint;
 pub mod signed_introspection;
+pub mod subject;
 pub mod token_error;
 pub mod token_exchange;
 pub mod token_query;

@@ -74,10 +74,6 @@ pub enum AuthorizationError {
     LoginRequired,
     /// The person must consent, and must not be asked to.
     ConsentRequired,
-    /// The person must do something, and must not be asked to.
-    InteractionRequired,
-    /// The person must choose an account, and must not be asked to.
-    AccountSelectionRequired,
     /// The authentication that the client needs can't be reached (RFC 9470 section 5).
     UnmetAuthenticationRequirements,
     /// Something that must not fail failed.
@@ -215,14 +211,6 @@ impl AuthorizationError {
             Self::AccessDenied => ("access_denied", "access_denied", "The request was denied."),
             Self::LoginRequired => ("login_required", "login_required", "The person must sign in."),
             Self::ConsentRequired => ("consent_required", "consent_required", "The person must consent."),
-            Self::InteractionRequired => {
-                ("interaction_required", "interaction_required", "The person must interact with the server.")
-            }
-            Self::AccountSelectionRequired => (
-                "account_selection_required",
-                "account_selection_required",
-                "The person must choose an account.",
-            ),
             Self::UnmetAuthenticationRequirements => (
                 "unmet_authentication_requirements",
                 "unmet_authentication_requirements",

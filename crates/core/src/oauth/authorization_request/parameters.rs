@@ -127,10 +127,4 @@ impl AuthorizationParameters {
     pub fn resources(&self) -> &[String] {
         &self.resources
     }
-
-    /// Sets `dpop_jkt` to the key that a proof at the pushed request endpoint has proven (RFC 9449 section
-    /// 10.1). The caller has compared it with what the client sent.
-    pub fn bind_to(&mut self, key: crate::jose::thumbprint::JwkThumbprint) {
-        self.members.insert("dpop_jkt", Value::String(alloc::string::ToString::to_string(&key)));
-    }
 }
