@@ -259,4 +259,9 @@ async fn a_stronger_context_makes_a_signed_in_person_step_up() {
     let code = done.answer("code").unwrap();
     let tokens = world.send(world.redeem("web", &code, &key())).await.ok();
     assert_eq!(claims(&tokens["id_token"])["acr"], "urn:example:high");
+    // A resource learns it from the token itself, or by asking (RFC 9470 section 6).
+    let access = claims(&tokens["access_token"]);
+    assert_eq!((&access["acr"], &access["auth_time"]), (&json!("urn:example:high"), &json!(world.now())));
+    let told = world.introspect(tokens["access_token"].as_str().unwrap()).await;
+    assert_eq!((&told["acr"], &told["auth_time"]), (&json!("urn:example:high"), &json!(world.now())));
 }

@@ -184,7 +184,7 @@ fn no_answered_request_is_forgotten_when_the_server_is_killed() {
     endpoint.estate.client(&["disable", "late"]).require(0);
 
     let mut chains: Vec<Chain> =
-        (0..WORKERS).map(|index| endpoint.chain(&format!("person {index}"))).collect();
+        (0..WORKERS).map(|index| endpoint.chain(&format!("person-{index}"))).collect();
     let (sender, answers) = channel();
     let mut workers = Vec::new();
     for (index, chain) in chains.iter().enumerate() {
