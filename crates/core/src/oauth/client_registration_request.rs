@@ -47,7 +47,7 @@ pub struct Registration {
 /// `client_id`, the secret's digest, and the audiences and scope that registered clients get. They win.
 ///
 /// # Errors
-/// [`ClientMetadataInvalid`] for the first rule that is broken; see [`ClientMetadataInvalid::code`].
+/// [`ClientMetadataInvalid`] for the first rule that is broken.
 pub fn parse_registration(
     asked: &Map<String, Value>,
     given: &Map<String, Value>,
